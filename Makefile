@@ -1,0 +1,50 @@
+# Two commands a new user needs: `make demo` and `make test`. Each sets itself up.
+# Which Python makes the environment; empty takes the first of python3, python3.13, … that is new enough.
+PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-fast lint types contracts law-check check bench lock clean setup
+
+setup: $(STAMP)
+
+$(STAMP): requirements/lock.txt pyproject.toml
+	@scripts/set-up "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/carnet demo --folder .demo
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: $(STAMP)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+contracts: $(STAMP)
+	@$(BIN)/lint-imports
+
+law-check: $(STAMP)
+	@$(BIN)/carnet law check
+
+check: lint types contracts law-check test
+
+bench: $(STAMP)
+	@scripts/set-up-bench "$(PYTHON)" .venv-bench
+	@$(BIN)/python scripts/bench.py
+
+# Maintainers: make the locks anew (needs `uv` on the path).
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --all-extras --group dev pyproject.toml -o requirements/lock.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate requirements/bench.in -o requirements/bench.txt
+
+clean:
+	rm -rf .demo .bench

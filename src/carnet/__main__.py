@@ -1,0 +1,5 @@
+"""`python -m carnet` is `carnet`."""
+
+from carnet.service.cli import main
+
+main()

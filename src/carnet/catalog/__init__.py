@@ -1,0 +1,1 @@
+"""The node database: state and ledger in one transaction."""

@@ -1,0 +1,1 @@
+"""Names and schemas first, then structure, then contents; makes the fact sheet."""

@@ -1,0 +1,1 @@
+"""decide(movement, lawbook) -> Decision: the sentence the whole system exists to say."""

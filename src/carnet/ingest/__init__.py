@@ -1,0 +1,1 @@
+"""Receive: hash, seal, write; where a recording must live."""

@@ -1,0 +1,1 @@
+"""Reads and applies the lawbook; pure, except for loading files."""

@@ -1,0 +1,1 @@
+"""Wiring, jobs, workers, API and command line: the only place that chooses implementations."""

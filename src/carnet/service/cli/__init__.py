@@ -1,0 +1,83 @@
+"""The command line: a table of commands, each loaded only when it is called.
+
+A command is a module of this package with `app`, a `typer.Typer`. Only this table is read for
+`carnet --help`, so that the help stands in well under 0.3 s whatever a command needs. Exit codes are those
+of `docs/reference/commands.md`; every `CarnetError` becomes its message on standard error and its exit code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from carnet import __version__
+from carnet.errors import EXIT_INPUT, EXIT_OURS, CarnetError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: dict[str, str] = {
+    "scan": "What is in these files, in law.",
+    "decide": "May this movement go? With findings, articles and duties.",
+    "plan": "The least that must be taken out, or done, so that it may go.",
+    "redact": "The same file format out, without the people.",
+    "law": "Read, check and test the lawbook.",
+    "node": "Make, pair and run a node.",
+    "ingest": "Hash and seal a recording into a node's vault.",
+    "inventory": "What a node holds, by legal class.",
+    "movement": "Request, approve and release a movement.",
+    "dossier": "Export a movement's dossier, or verify one offline.",
+    "ledger": "Check a node's ledger against its checkpoint.",
+    "demo": "Two nodes, one drive, one movement from request to verified dossier.",
+}
+
+_HEAD = """Usage: carnet COMMAND [OPTIONS] [ARGUMENTS]
+
+Keep vehicle data in its country; let across the border what the law of both
+sides allows, with proof.
+
+Commands:
+"""
+_TAIL = """
+Options:
+  --version   Show the version.
+  -h, --help  Show this message; `carnet COMMAND --help` for one command.
+
+Example: carnet decide movement.yaml --json
+"""
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    return _HEAD + "".join(f"  {name:<{width}}  {text}\n" for name, text in COMMANDS.items()) + _TAIL
+
+
+def _run(name: str, arguments: Sequence[str]) -> None:
+    import typer.main
+
+    module = importlib.import_module(f"carnet.service.cli.{name}")
+    # Not `app()`: that would install a traceback printer, and tracebacks must not show values.
+    typer.main.get_command(module.app).main(args=list(arguments), prog_name=f"carnet {name}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with the exit code of the contract."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in {"-h", "--help"}:
+        sys.stdout.write(_help())
+        sys.exit(0)
+    if words[0] == "--version":
+        sys.stdout.write(f"carnet {__version__}\n")
+        sys.exit(0)
+    name, rest = words[0], words[1:]
+    if name not in COMMANDS:
+        sys.stderr.write(f"carnet has no command of that name. It has: {', '.join(COMMANDS)}.\n")
+        sys.exit(EXIT_INPUT)
+    try:
+        _run(name, rest)
+    except CarnetError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(EXIT_OURS)

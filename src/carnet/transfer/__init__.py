@@ -1,0 +1,1 @@
+"""Request (states, four eyes), gate (door 1), courier, receiving side."""

@@ -1,0 +1,1 @@
+"""Bytes at rest in one region: objects, keys, residency, erasure."""
