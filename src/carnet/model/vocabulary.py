@@ -1,0 +1,43 @@
+"""The classes of vehicle data. A class is named by its path; `image` covers everything under it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from carnet.model.ids import DataClass
+
+
+@dataclass(frozen=True, slots=True)
+class ClassEntry:
+    """One class of the vocabulary.
+
+    Attributes:
+        personal: `always`, `possible` or `never`: what it is before anything is removed.
+        sensitive: regimes that treat it as sensitive or special where it is personal.
+        identifying: the parts that can be taken out of it.
+    """
+
+    path: DataClass
+    personal: str
+    sensitive: tuple[str, ...] = ()
+    identifying: tuple[str, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All classes, by path."""
+
+    classes: Mapping[DataClass, ClassEntry]
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.classes
+
+    def __getitem__(self, path: DataClass) -> ClassEntry:
+        return self.classes[path]
+
+
+def covers(general: str, special: str) -> bool:
+    """Say whether a class named in a rule covers another: itself and everything under it."""
+    return special == general or special.startswith(f"{general}.")
