@@ -1,1 +1,89 @@
-"""Faces and plates in pictures; every detector carries name, version, digest and threshold."""
+"""Below the rooms: faces and plates. Each detector carries name, version and its weights' digest.
+
+Two kinds that never share weights: the ones that mask (`face_detector`, `plate_detector`) and the ones that
+check what was masked (`checking_face_detector`, `checking_plate_detector`). They are made once for a process.
+Pictures are `H x W x 3`, 8 bits, blue-green-red; `as_bgr` makes one of whatever OpenCV decoded.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from carnet.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from carnet.detectors.box import Box, Picture
+    from carnet.detectors.faces import Setting
+    from carnet.model.factsheet import Tool
+
+DEFAULT_THREADS = 2
+
+
+class Detector(Protocol):
+    """What finds something in pictures."""
+
+    @property
+    def tool(self) -> Tool:
+        """Name, version, digest of the weights and threshold."""
+
+    def find(self, image: Picture) -> list[Box]:
+        """Give boxes in pixels of the picture, best first."""
+
+
+def _need_vision() -> None:
+    try:
+        import cv2
+        import numpy as np
+        import openvino
+    except ImportError as error:
+        raise MissingExtraError(
+            "finding faces and plates needs numpy, OpenCV and OpenVINO",
+            remedy="pip install 'carnet[vision]'",
+        ) from error
+    del cv2, np, openvino
+
+
+@cache
+def face_detector(setting: Setting = "release", threads: int = DEFAULT_THREADS) -> Detector:
+    """Give the detector that masks faces (CenterFace).
+
+    Args:
+        setting: `release` looks for the smallest faces; `fast` for those of 12 px and more at 1280 wide.
+        threads: how many threads a call may use.
+
+    Raises:
+        DetectorError: the weights are not the ones on the list.
+        MissingExtraError: a library is missing.
+    """
+    _need_vision()
+    from carnet.detectors.faces import FaceDetector
+
+    return FaceDetector(setting, threads)
+
+
+@cache
+def plate_detector(setting: Setting = "release", threads: int = DEFAULT_THREADS) -> Detector:
+    """Give the detector that masks number plates (CLP); arguments and errors as for `face_detector`."""
+    _need_vision()
+    from carnet.detectors.plates import PlateDetector
+
+    return PlateDetector(setting, threads)
+
+
+@cache
+def checking_face_detector(threads: int = DEFAULT_THREADS) -> Detector:
+    """Give the detector that checks for faces left over (BlazeFace)."""
+    _need_vision()
+    from carnet.detectors.checking import CheckingFaceDetector
+
+    return CheckingFaceDetector(threads=threads)
+
+
+@cache
+def checking_plate_detector(threads: int = DEFAULT_THREADS) -> Detector:
+    """Give the detector that checks for readable plates left over (PP-OCR text detection)."""
+    _need_vision()
+    from carnet.detectors.checking import CheckingPlateDetector
+
+    return CheckingPlateDetector(threads=threads)

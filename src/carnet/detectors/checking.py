@@ -1,0 +1,147 @@
+"""Detectors that check a redaction: never the ones that masked.
+
+Faces by BlazeFace, full range (Bazarevsky et al., *BlazeFace: Sub-millisecond Neural Face Detection on Mobile
+GPUs*, 2019), on overlapping tiles, since it sees 192 x 192 pixels at a time. Plates by text detection with
+differentiable binarisation (Liao et al., *Real-time Scene Text Detection with Differentiable Binarization*,
+AAAI 2020; network of PP-OCRv4): a plate that can be read is text in the shape of a plate. It also reports
+signs and adverts; what that means for a check is said where checks are made.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carnet.detectors.box import Box, Picture, boxes_of, keep_best
+from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
+from carnet.model.factsheet import Tool
+
+_TILE = 192
+_FACE_STRIDE = 4
+_FACE_OVERLAP = 0.3
+_BATCH = 8
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    """Left edges of tiles that overlap by at least a third and cover the whole length."""
+    if length <= tile:
+        return [0]
+    count = -(-(length - tile) // (tile * 2 // 3)) + 1
+    return [round(index * (length - tile) / (count - 1)) for index in range(count)]
+
+
+class CheckingFaceDetector:
+    """BlazeFace, full range, on the whole picture and on tiles of two sizes."""
+
+    def __init__(self, threshold: float = 0.6, threads: int = DEFAULT_THREADS) -> None:
+        weights = load_weights("blazeface_full_range.tflite")
+        self._network = Network(weights, threads)
+        self._threshold = threshold
+        self.tool = Tool("blazeface-full-range", weights.version, weights.digest, threshold)
+        cells = np.arange(_TILE // _FACE_STRIDE, dtype=np.float32) * _FACE_STRIDE + _FACE_STRIDE / 2
+        y, x = np.meshgrid(cells, cells, indexing="ij")
+        self._centres = np.stack([x.ravel(), y.ravel()], axis=1)
+
+    def find(self, image: Picture) -> list[Box]:
+        """Find faces.
+
+        Args:
+            image: H x W x 3, blue-green-red.
+
+        Returns:
+            Boxes in pixels of the picture, best first.
+        """
+        height, width = image.shape[:2]
+        sides = {max(width, height)} | {side for side in (_TILE, 2 * _TILE) if side < max(width, height)}
+        corners: list[NDArray[np.float32]] = [np.empty((0, 4), dtype=np.float32)]
+        scores: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)]
+        for side in sorted(sides):
+            places = [(x, y) for y in _starts(height, side) for x in _starts(width, side)]
+            for first in range(0, len(places), _BATCH):
+                self._look(image, places[first : first + _BATCH], side, corners, scores)
+        all_corners, all_scores = np.concatenate(corners), np.concatenate(scores)
+        kept = keep_best(all_corners, all_scores, _FACE_OVERLAP)
+        return boxes_of(all_corners[kept], all_scores[kept], width, height)
+
+    def _look(
+        self,
+        image: Picture,
+        places: list[tuple[int, int]],
+        side: int,
+        corners: list[NDArray[np.float32]],
+        scores: list[NDArray[np.float32]],
+    ) -> None:
+        blob = np.zeros((_BATCH, _TILE, _TILE, 3), dtype=np.float32)
+        for index, (x, y) in enumerate(places):
+            part = image[y : y + side, x : x + side]
+            across, down = (max(1, round(length * _TILE / side)) for length in (part.shape[1], part.shape[0]))
+            small = cv2.resize(part, (across, down), interpolation=cv2.INTER_AREA)
+            blob[index, :down, :across] = small[:, :, ::-1] / 127.5 - 1
+        # The network's own reshape knows one picture only: a batch comes out as one long list.
+        places_out, logits = (one.reshape(_BATCH, -1, one.shape[-1]) for one in self._network(blob))
+        for index, (x, y) in enumerate(places):
+            likely = 1 / (1 + np.exp(-np.clip(logits[index, :, 0], -80, 80)))
+            seen = np.nonzero(likely > self._threshold)[0]
+            centre = self._centres[seen] + places_out[index, seen, 0:2]
+            half = places_out[index, seen, 2:4] / 2
+            found = np.concatenate([centre - half, centre + half], axis=1) * (side / _TILE)
+            corners.append((found + np.array([x, y, x, y])).astype(np.float32))
+            scores.append(likely[seen].astype(np.float32))
+
+
+_MULTIPLE = 32
+_TEXT_PIXEL = 0.3
+_UNCLIP = 1.6
+_SMALLEST_TEXT = 3.0
+_LONGEST_PLATE = 8.0
+
+
+class CheckingPlateDetector:
+    """Text that has the shape of a number plate, by PP-OCRv4's detector."""
+
+    def __init__(self, threshold: float = 0.6, threads: int = DEFAULT_THREADS, longest: int = 1280) -> None:
+        weights = load_weights("ppocr_v4_det.onnx")
+        self._network = Network(weights, threads)
+        self._threshold = threshold
+        self._longest = longest
+        self.tool = Tool("ppocr-v4-text", weights.version, weights.digest, threshold)
+
+    def find(self, image: Picture) -> list[Box]:
+        """Find text in the shape of a number plate (1 to 8 times as wide as high).
+
+        Args:
+            image: H x W x 3, blue-green-red.
+
+        Returns:
+            Upright boxes around the text in pixels of the picture, best first.
+        """
+        height, width = image.shape[:2]
+        factor = min(2.0, self._longest / max(width, height))
+        across = max(_MULTIPLE, round(width * factor / _MULTIPLE) * _MULTIPLE)
+        down = max(_MULTIPLE, round(height * factor / _MULTIPLE) * _MULTIPLE)
+        resized = cv2.resize(image, (across, down), interpolation=cv2.INTER_LINEAR)
+        blob = np.ascontiguousarray((resized.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
+        likely = self._network(blob)[0][0, 0]
+        contours, _tree = cv2.findContours(
+            (likely > _TEXT_PIXEL).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE
+        )
+        corners, scores = [], []
+        for contour in contours:
+            middle, (one, other), turn = cv2.minAreaRect(contour)
+            if min(one, other) < _SMALLEST_TEXT:
+                continue
+            inside = np.zeros_like(likely, dtype=np.uint8)
+            cv2.drawContours(inside, [contour], -1, 1, thickness=cv2.FILLED)
+            score = float(cv2.mean(likely, mask=inside)[0])
+            grow = one * other * _UNCLIP / (2 * (one + other))
+            sides = (one + 2 * grow, other + 2 * grow)
+            if score < self._threshold or not 1 <= max(sides) / min(sides) <= _LONGEST_PLATE:
+                continue
+            points = cv2.boxPoints((middle, sides, turn))
+            corners.append([*points.min(axis=0), *points.max(axis=0)])
+            scores.append(score)
+        scale = np.array([width / across, height / down] * 2)
+        all_corners = (np.array(corners, dtype=np.float32).reshape(-1, 4) * scale).astype(np.float32)
+        order = np.argsort(-np.array(scores, dtype=np.float32), kind="stable")
+        return boxes_of(all_corners[order], np.array(scores, dtype=np.float32)[order], width, height)

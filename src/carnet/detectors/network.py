@@ -1,0 +1,117 @@
+"""Networks: weights checked against their digest, compiled for the processor by OpenVINO.
+
+Weights are data files beside this module, listed in `weights/weights.json` with source, licence and SHA-256;
+`scripts/make_weights.py` makes them anew, byte for byte. Nothing is fetched at run time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carnet.errors import DetectorError, MissingExtraError
+from carnet.model.ids import Digest, digest
+
+DEFAULT_THREADS = 2
+_COMPILED_AT_ONCE = 6
+_REMEDY = "install carnet anew; the weights are part of the package and are not fetched at run time"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One weights file, with what `weights.json` says about it."""
+
+    file: str
+    content: bytes
+    digest: Digest
+    version: str
+
+
+def load_weights(file: str) -> Weights:
+    """Read a weights file and check it.
+
+    Raises:
+        DetectorError: the file is missing, not listed, or its SHA-256 is not the one on the list.
+    """
+    folder = resources.files("carnet.detectors") / "weights"
+    try:
+        listed = {one["file"]: one for one in json.loads((folder / "weights.json").read_bytes())["weights"]}
+        content = (folder / file).read_bytes()
+    except (OSError, ValueError, KeyError) as error:
+        raise DetectorError("the weights cannot be read", where=file, remedy=_REMEDY) from error
+    if file not in listed:
+        raise DetectorError("these weights are not on the list", where=file, remedy=_REMEDY)
+    found = hashlib.sha256(content).hexdigest()
+    if found != listed[file]["sha256"]:
+        raise DetectorError("the weights are not the ones on the list", where=file, remedy=_REMEDY)
+    return Weights(file, content, digest(found), str(listed[file]["version"]))
+
+
+class Network:
+    """A network that is compiled once for each shape of its input, and keeps the last few of them."""
+
+    def __init__(self, weights: Weights, threads: int) -> None:
+        """Read the network.
+
+        Args:
+            weights: what `load_weights` gave.
+            threads: how many threads one call may use.
+
+        Raises:
+            DetectorError: OpenVINO cannot read the weights.
+            MissingExtraError: OpenVINO is not installed.
+        """
+        try:
+            import openvino
+        except ImportError as error:
+            raise MissingExtraError(
+                "finding faces and plates needs OpenVINO", remedy="pip install 'carnet[vision]'"
+            ) from error
+        self._core: Any = openvino.Core()
+        self._weights = weights
+        self._settings = {
+            "INFERENCE_NUM_THREADS": max(1, threads),
+            "NUM_STREAMS": 1,
+            "PERFORMANCE_HINT": "LATENCY",
+            # The same result on every processor: newer ones would fall to 16 bits by themselves.
+            "INFERENCE_PRECISION_HINT": "f32",
+            # Pinned threads of several workers would all sit on the same core.
+            "ENABLE_CPU_PINNING": False,
+        }
+        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._read()
+
+    def _read(self) -> Any:
+        try:
+            if self._weights.file.endswith(".onnx"):
+                return self._core.read_model(self._weights.content, b"")
+            # OpenVINO reads this format from a path only; the bytes were checked a moment ago.
+            with resources.as_file(
+                resources.files("carnet.detectors") / "weights" / self._weights.file
+            ) as path:
+                return self._core.read_model(path)
+        except RuntimeError as error:
+            raise DetectorError(
+                "OpenVINO cannot read the weights", where=self._weights.file, remedy=_REMEDY
+            ) from error
+
+    def __call__(self, blob: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """Give the outputs, in the network's own order, for one input."""
+        request = self._compiled.get(blob.shape)
+        if request is None:
+            model = self._read()
+            model.reshape(list(blob.shape))
+            request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+            self._compiled[blob.shape] = request
+            if len(self._compiled) > _COMPILED_AT_ONCE:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(blob.shape)
+        result = request.infer({0: blob}, share_inputs=True)
+        return [np.array(result[index], dtype=np.float32) for index in range(len(result))]

@@ -1,0 +1,84 @@
+"""Number plates by CLP, the detector that masks.
+
+A RetinaFace-like network (Deng et al., *RetinaFace: Single-Shot Multi-Level Face Localisation in the Wild*,
+CVPR 2020) with one class, trained on Chinese plates and found good on European and American ones too. It is
+asked at several scales: near plates are found at the small ones, far plates at the large one.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from carnet.detectors.box import Box, Picture, boxes_of, keep_best
+from carnet.detectors.faces import Setting
+from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
+from carnet.model.factsheet import Tool
+
+_STEPS = (8, 16, 32)
+_ANCHORS = ((24, 48), (96, 192), (384, 768))
+_VARIANCES = (0.1, 0.2)
+_MEAN = (104, 117, 123)
+_MULTIPLE = 32
+_OVERLAP = 0.4
+_LONG_SIDES: dict[Setting, tuple[tuple[int, ...], float]] = {
+    "release": ((320, 480, 960), 0.2),
+    "fast": ((960,), 0.1),
+}
+
+
+@lru_cache(maxsize=16)
+def _priors(width: int, height: int) -> NDArray[np.float32]:
+    """Centre and size, in pixels, of each anchor of an input of this size: N x 3 (x, y, side)."""
+    parts = []
+    for step, sides in zip(_STEPS, _ANCHORS, strict=True):
+        rows, columns = -(-height // step), -(-width // step)
+        y, x, side = np.meshgrid(
+            (np.arange(rows) + 0.5) * step, (np.arange(columns) + 0.5) * step, np.array(sides), indexing="ij"
+        )
+        parts.append(np.stack([x.ravel(), y.ravel(), side.ravel()], axis=1))
+    return np.concatenate(parts).astype(np.float32)
+
+
+class PlateDetector:
+    """CLP at one or three scales."""
+
+    def __init__(self, setting: Setting = "release", threads: int = DEFAULT_THREADS) -> None:
+        weights = load_weights("clp_det.onnx")
+        self._network = Network(weights, threads)
+        self._long_sides, self._threshold = _LONG_SIDES[setting]
+        self.tool = Tool(f"clp-{setting}", weights.version, weights.digest, self._threshold)
+
+    def find(self, image: Picture) -> list[Box]:
+        """Find number plates.
+
+        Args:
+            image: H x W x 3, blue-green-red.
+
+        Returns:
+            Boxes in pixels of the picture, best first.
+        """
+        height, width = image.shape[:2]
+        passes = [self._at(image, long_side) for long_side in self._long_sides]
+        corners = np.concatenate([one for one, _ in passes])
+        scores = np.concatenate([one for _, one in passes])
+        kept = keep_best(corners, scores, _OVERLAP)
+        return boxes_of(corners[kept], scores[kept], width, height)
+
+    def _at(self, image: Picture, long_side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        height, width = image.shape[:2]
+        factor = long_side / max(width, height)
+        across = max(_MULTIPLE, round(width * factor / _MULTIPLE) * _MULTIPLE)
+        down = max(_MULTIPLE, round(height * factor / _MULTIPLE) * _MULTIPLE)
+        blob = cv2.dnn.blobFromImage(image, 1.0, (across, down), _MEAN, swapRB=False)
+        place, confidence, _corners = self._network(blob)
+        seen = np.nonzero(confidence[0, :, 1] > self._threshold)[0]
+        side = _priors(across, down)[seen, 2:3]
+        middle = _priors(across, down)[seen, :2] + place[0, seen, :2] * _VARIANCES[0] * side
+        half = side * np.exp(place[0, seen, 2:] * _VARIANCES[1]) / 2
+        corners = np.concatenate([middle - half, middle + half], axis=1)
+        corners = corners * np.array([width / across, height / down] * 2)
+        return corners.astype(np.float32), confidence[0, seen, 1]
