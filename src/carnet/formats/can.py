@@ -1,0 +1,230 @@
+"""CAN: frames in recordings and candump logs, databases (DBC), and messages put together from frames.
+
+A frame without its database is bytes without a meaning. Long messages (a VIN does not fit into one frame) are
+put together again by ISO 15765-2: first nibble 0 single, 1 first, 2 consecutive, 3 flow control.
+candump's log form is `(seconds.fraction) bus id#data`, `id##flags data` for CAN FD and `id#R` for remote frames.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from carnet.errors import UnreadableError
+from carnet.formats.reader import Message, OutsideText, Reader, Stream
+
+_LINE = re.compile(
+    rb"\((\d{1,12})\.(\d{1,9})\)[ \t]+(\S{1,64})[ \t]+([0-9A-Fa-f]{3,8})#(#[0-9A-Fa-f]|R[0-9A-Fa-f]?)?"
+    rb"((?:[0-9A-Fa-f]{2})*)(?:[ \t]+[RT])?[ \t]*"
+)
+_LONGEST_LINE = 1024
+_STANDARD_DIGITS = 3
+_SINGLE, _FIRST, _CONSECUTIVE = 0, 1, 2
+_MOST_OPEN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CanFrame:
+    """One frame: time in ns, identifier, whether it has 29 bits, payload; error and remote frames have none."""
+
+    time_ns: int
+    id: int
+    extended: bool
+    data: bytes
+
+
+def frame_of_line(line: bytes) -> tuple[str, CanFrame] | None:
+    """Read one line of a candump log as bus and frame; None when it is not one."""
+    match = _LINE.fullmatch(line.strip(b"\r\n"))
+    if match is None:
+        return None
+    seconds, fraction, bus, digits, flags, data = match.groups()
+    time_ns = int(seconds) * 10**9 + int(fraction.ljust(9, b"0"))
+    payload = b"" if flags and flags.startswith(b"R") else bytes.fromhex(data.decode())
+    extended = len(digits) > _STANDARD_DIGITS
+    return bus.decode("utf-8", "replace"), CanFrame(time_ns, int(digits, 16), extended, payload)
+
+
+def frame_of_message(message: Message) -> CanFrame | None:
+    """Read a message of a `can` stream, in candump's form or as `can_msgs/msg/Frame`.
+
+    Raises:
+        UnreadableError: the bytes are not of that type.
+    """
+    if message.stream.encoding == "candump":
+        found = frame_of_line(message.data)
+        return found[1] if found else None
+    if message.stream.encoding == "cdr":
+        return _frame_of_cdr(message)
+    from carnet.formats.cdr import codec
+
+    stream = message.stream
+    value = codec(stream.schema or "", stream.schema_text, stream.encoding).decode(message.data)
+    return CanFrame(
+        message.log_time_ns, int(value.id), bool(value.is_extended), bytes(value.data)[: int(value.dlc)]
+    )
+
+
+def _frame_of_cdr(message: Message) -> CanFrame:
+    """Read can_msgs/msg/Frame: header, uint32 id, three bools, uint8 dlc, uint8[8] data."""
+    data = message.data
+    try:
+        order = "<" if data[1] & 1 else ">"
+        (length,) = struct.unpack_from(f"{order}I", data, 12)
+        at = 4 + ((16 + length - 4 + 3) & ~3)
+        number, remote, extended, error, dlc = struct.unpack_from(f"{order}I???B", data, at)
+        payload = data[at + 8 : at + 16]
+    except (struct.error, IndexError) as bad:
+        raise UnreadableError("a CAN frame is shorter than its type", where="message") from bad
+    empty = remote or error
+    return CanFrame(message.log_time_ns, number, extended, b"" if empty else payload[:dlc])
+
+
+class CandumpReader(Reader):
+    """A candump log: one stream a bus; a message's bytes are its line."""
+
+    format = "candump"
+
+    def __init__(self, source: BinaryIO) -> None:
+        super().__init__()
+        self._source = source
+        self._buses: dict[str, Stream] = {}
+        self._outside: list[OutsideText] = []
+        self._complete = False
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """One stream a bus, in order of appearance."""
+        self._read_all()
+        return tuple(self._buses.values())
+
+    def outside(self) -> tuple[OutsideText, ...]:
+        """Lines that are not frames: comments, or damage."""
+        self._read_all()
+        return tuple(self._outside)
+
+    def _read_all(self) -> None:
+        if not self._complete:
+            for _ in self.messages():
+                pass
+
+    def messages(self) -> Iterator[Message]:
+        """Give every frame in the order of its line."""
+        self._source.seek(0)
+        self._lost.clear()
+        self._outside.clear()
+        bad = count = 0
+        while line := self._source.readline(_LONGEST_LINE):
+            found = frame_of_line(line)
+            if found is None:
+                if line.strip():
+                    bad += 1
+                    if len(self._outside) < _MOST_OPEN:
+                        self._outside.append(OutsideText("line that is no frame", "", line))
+                continue
+            bus, frame = found
+            stream = self._buses.setdefault(
+                bus, Stream(bus, "can", encoding="candump", number=len(self._buses))
+            )
+            count += 1
+            yield Message(stream, frame.time_ns, frame.time_ns, line.rstrip(b"\r\n"), count)
+        if bad:
+            self.lose(f"{bad} lines are not frames")
+        if not count:
+            self.block("the log holds no frame")
+        self._complete = True
+
+
+def load_database(data: bytes) -> Any:
+    """Load a DBC (cantools' `Database`), in cp1252 as the tools write it.
+
+    Raises:
+        UnreadableError: the database does not load; the reason names the place in it.
+    """
+    import cantools
+    from cantools.database.errors import Error
+
+    # Its warnings quote the file's own names, which came from outside and must not reach a log.
+    logging.getLogger("cantools").setLevel(logging.CRITICAL)
+    text = data.decode("cp1252", "replace")
+    try:
+        return cantools.database.load_string(text, database_format="dbc", strict=False)
+    except (Error, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        where = re.search(r"line (\d+)", str(error))
+        raise UnreadableError(
+            "the CAN database does not load",
+            where=f"line {where.group(1)}" if where else None,
+            remedy="repair the database; until then its bus counts as unknown",
+        ) from error
+
+
+class DatabaseReader(Reader):
+    """A DBC file: one stream that lists its messages; its comments lie outside."""
+
+    format = "dbc"
+
+    def __init__(self, source: BinaryIO, name: str) -> None:
+        super().__init__()
+        del name
+        data = source.read()
+        self._stream = Stream("messages", "database", "dbc", data.decode("cp1252", "replace"), "dbc", "dbc")
+        self._names: tuple[str, ...] = ()
+        try:
+            database = load_database(data)
+        except UnreadableError as error:
+            self.block(f"{error.what}{f' ({error.where})' if error.where else ''}")
+            return
+        self._names = tuple(one.name for one in database.messages)
+        if not self._names:
+            self.block("the CAN database describes no message")
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The one stream, unless the file is blocked."""
+        return (self._stream,) if self._names else ()
+
+    def messages(self) -> Iterator[Message]:
+        """Give the name of each described message."""
+        for number, name in enumerate(self._names):
+            yield Message(self._stream, 0, 0, name.encode(), number)
+
+    def outside(self) -> tuple[OutsideText, ...]:
+        """Give the comments and attribute values."""
+        lines = re.findall(r"(?ms)^(?:CM_|BA_) .*?;\s*$", self._stream.schema_text)
+        return tuple(OutsideText("comment", "", line.encode()) for line in lines)
+
+
+class IsoTp:
+    """Puts ISO 15765-2 messages together, for each CAN identifier apart (normal addressing)."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[int, bytearray, int]] = {}
+
+    def add(self, frame: CanFrame) -> bytes | None:
+        """Take a frame; give a message once it is whole, else None."""
+        data = frame.data
+        if not data:
+            return None
+        kind, low = data[0] >> 4, data[0] & 15
+        if kind == _SINGLE:
+            self._open.pop(frame.id, None)
+            return data[1 : 1 + low] if 0 < low < len(data) else None
+        if kind == _FIRST and len(data) > 2:  # noqa: PLR2004 -- the two bytes of the length
+            if len(self._open) < _MOST_OPEN or frame.id in self._open:
+                self._open[frame.id] = (low << 8 | data[1], bytearray(data[2:]), 1)
+            return None
+        if kind == _CONSECUTIVE and frame.id in self._open:
+            length, got, follows = self._open[frame.id]
+            if low != follows:
+                del self._open[frame.id]
+                return None
+            got += data[1:]
+            if len(got) >= length:
+                del self._open[frame.id]
+                return bytes(got[:length])
+            self._open[frame.id] = (length, got, (follows + 1) & 15)
+        return None

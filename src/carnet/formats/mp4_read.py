@@ -1,0 +1,201 @@
+"""Reads MP4 with H.264 or H.265: tracks, packets and frames, and what the container says beside them.
+
+Packets and frames come from FFmpeg (PyAV); the boxes (ISO/IEC 14496-12) are walked here as well, since cameras
+hide places, times and serial numbers in user data and in boxes of their own, which FFmpeg skips in silence.
+Times are ns since the start of the track.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+VIDEO_CODECS = frozenset({"h264", "hevc"})
+_CONTAINERS = frozenset(
+    {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"udta", b"mvex", b"moof", b"traf"}
+)
+_KNOWN = frozenset(
+    b"ftyp styp mdat wide mvhd tkhd mdhd hdlr vmhd smhd nmhd gmhd dref elst stsd stts stss ctts stsc stsz stco "
+    b"co64 sgpd sbgp sdtp mehd trex mfhd tfhd tfdt trun sidx mfra tfra mfro cslg stps iods pasp colr".split()
+)
+_EMPTY_KINDS = frozenset({b"free", b"skip"})
+_POSITION = re.compile(rb"[+-]\d{1,3}(?:\.\d+)?[+-]\d{1,3}(?:\.\d+)?")
+_DEEPEST = 8
+_DULL = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "language", "vendor_id"})
+_DULL_VALUES = frozenset(
+    {"", "und", "VideoHandler", "SoundHandler", "[0][0][0][0]", "core media video", "eng"}
+)
+
+
+class Mp4Reader(Reader):
+    """An MP4 file."""
+
+    format = "mp4"
+
+    def __init__(self, source: BinaryIO, length: int) -> None:
+        super().__init__()
+        import av
+
+        self._av = av
+        self._source = source
+        self._length = length
+        self._outside: list[OutsideText] = []
+        self._streams: tuple[Stream, ...] = ()
+        self._walk(0, length, 0)
+        source.seek(0)
+        try:
+            with self._open() as container:
+                self._describe(container)
+        except self._failures as error:
+            del error
+            self.block("the video container cannot be opened: its index is missing or damaged")
+
+    @property
+    def _failures(self) -> tuple[type[Exception], ...]:
+        return (self._av.error.FFmpegError, ValueError, IndexError, EOFError)
+
+    def _open(self) -> Any:
+        self._source.seek(0)
+        return self._av.open(self._source, mode="r", format="mov")
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The tracks."""
+        return self._streams
+
+    def outside(self) -> tuple[OutsideText, ...]:
+        """Give container and track metadata, places, boxes that no standard explains."""
+        return tuple(self._outside)
+
+    def _describe(self, container: Any) -> None:
+        tracks: list[Stream] = []
+        for track in container.streams:
+            codec = track.codec_context.name if track.codec_context is not None else track.type
+            kind = track.type if track.type in {"video", "audio"} else "data"
+            name = kind if not any(one.kind == kind for one in tracks) else f"{kind} {track.index}"
+            tracks.append(Stream(name, kind, codec, encoding=codec, number=track.index))
+            self._metadata(f"metadata of track {track.index}", track.metadata)
+            if kind == "video" and codec not in VIDEO_CODECS:
+                self.lose("a video track is neither H.264 nor H.265: it was not looked at")
+            if kind == "data":
+                self.lose("a track is neither video nor sound: it was not read")
+        self._metadata("metadata of the container", container.metadata)
+        self._streams = tuple(tracks)
+        if not tracks:
+            self.block("the video container holds no track")
+
+    def _metadata(self, where: str, table: Any) -> None:
+        for key, value in table.items():
+            if key in _DULL or value in _DULL_VALUES:
+                continue
+            place = _POSITION.match(value.encode())
+            self._outside.append(
+                OutsideText(where, key, value.encode()[:LONGEST], "position" if place else "text")
+            )
+
+    def _walk(self, at: int, end: int, depth: int) -> None:
+        while at + 8 <= end:
+            self._source.seek(at)
+            head = self._source.read(16)
+            size, kind = struct.unpack_from(">I4s", head)
+            start = at + 8
+            if size == 1 and len(head) == 16:  # noqa: PLR2004 -- a 64-bit size follows
+                (size,) = struct.unpack_from(">Q", head, 8)
+                start = at + 16
+            elif size == 0 and depth == 0:
+                size = end - at
+            if size < start - at:
+                self.lose("a box of the container has an impossible length: the rest was not looked at")
+                return
+            if at + size > end:
+                self.lose("the file ends within a box: it is cut")
+                size = end - at
+            self._box(kind, start, at + size, depth)
+            at += size
+        if at < end and depth == 0:
+            self.lose("there are bytes after the last box")
+
+    def _box(self, kind: bytes, start: int, end: int, depth: int) -> None:
+        if kind in _CONTAINERS and depth < _DEEPEST:
+            self._walk(start, end, depth + 1)
+            return
+        if kind in _KNOWN or end <= start:
+            return
+        self._source.seek(start)
+        data = self._source.read(min(end - start, LONGEST))
+        label = kind.decode("latin-1")
+        if kind == b"meta":
+            # FFmpeg gives the texts of `meta`; what else it holds (pictures) is looked for here.
+            if b"\xff\xd8\xff" in data or b"\x89PNG" in data:
+                self._outside.append(OutsideText("cover picture", label, data, "picture"))
+            return
+        if kind in {b"\xa9xyz", b"loci"}:
+            self._outside.append(OutsideText("location atom", label, data, "position"))
+        elif kind[:1] == b"\xa9":
+            self._outside.append(OutsideText("user data", label, data))
+        elif data.strip(b"\x00"):
+            where = "padding that is not empty" if kind in _EMPTY_KINDS else "box of another kind"
+            self._outside.append(OutsideText(where, label, data, "bytes", whole=end - start <= LONGEST))
+
+    def messages(self) -> Iterator[Message]:
+        """Give every packet in file order; times are the packet's presentation time."""
+        if self._blocked:
+            return
+        by_number = {one.number: one for one in self._streams}
+        count = 0
+        try:
+            with self._open() as container:
+                for packet in container.demux():
+                    if packet.size == 0 or packet.stream.index not in by_number:
+                        continue
+                    count += 1
+                    if packet.is_corrupt:
+                        self.lose("a packet is marked as damaged")
+                    time_ns = _ns(packet.pts, packet.time_base)
+                    yield Message(by_number[packet.stream.index], time_ns, time_ns, bytes(packet), count)
+        except self._failures:
+            self.lose("the packets could not be read to the end")
+        if not count:
+            self.block("the video container holds no packet")
+
+    def frames(self) -> Iterator[tuple[int, int, NDArray[Any]]]:
+        """Decode the first video track: (index, time in ns, picture H x W x 3 BGR).
+
+        What does not decode is noted in `reason`; a generator that ends early has lost frames.
+        """
+        if self._blocked:
+            return
+        index = 0
+        expected = 0
+        try:
+            with self._open() as container:
+                if not container.streams.video:
+                    return
+                track = container.streams.video[0]
+                if track.codec_context.name not in VIDEO_CODECS:
+                    return
+                track.thread_type = "AUTO"
+                expected = track.frames
+                for frame in container.decode(track):
+                    if frame.is_corrupt:
+                        self.lose("a frame is damaged")
+                    yield index, _ns(frame.pts, frame.time_base), frame.to_ndarray(format="bgr24")
+                    index += 1
+        except self._failures:
+            self.lose("the frames could not be decoded to the end")
+        if expected and index != expected:
+            self.lose(f"the container says {expected} frames, {index} were decoded")
+        if not index:
+            self.block("no frame of the video decodes")
+
+
+def _ns(stamp: int | None, base: Fraction | None) -> int:
+    return int(Fraction(stamp) * base * 10**9) if stamp is not None and base is not None else 0

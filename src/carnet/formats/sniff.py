@@ -1,0 +1,104 @@
+"""What a file is, told from its first bytes: names and extensions lie.
+
+Signatures are those of the formats' own descriptions; only the four that carnet reads lead to a reader, the
+others give the reason why the file is blocked its proper name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO
+
+HEAD_BYTES = 4096
+
+MCAP, JPEG, PNG, MP4, CANDUMP, DBC = "mcap", "jpeg", "png", "mp4", "candump", "dbc"
+
+_CANDUMP = re.compile(rb"\(\d{1,12}\.\d{1,9}\)[ \t]+\S{1,64}[ \t]+[0-9A-Fa-f]{3,8}#")
+_DBC = re.compile(rb"(?m)^(VERSION[ \t]+\"|NS_[ \t]*:|BS_[ \t]*:|BU_[ \t]*:|BO_ \d+ )")
+
+# (offset, bytes, what it is): kept, not read.
+_FOREIGN: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"#ROSBAG V", "a ROS 1 bag"),
+    (0, b"MDF     ", "an ASAM MDF measurement"),
+    (0, b"UnFinMF ", "an unfinalised ASAM MDF measurement"),
+    (0, b"SQLite format 3\x00", "an SQLite database (an older ROS 2 bag is one)"),
+    (0, b"LOGG", "a Vector BLF log"),
+    (0, b"PAR1", "a Parquet table"),
+    (0, b"ARROW1", "an Arrow table"),
+    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (0, b"RIFF", "a RIFF container (AVI, WAV or WebP)"),
+    (0, b"OggS", "an Ogg container"),
+    (0, b"ID3", "an MP3 sound file"),
+    (0, b"PK\x03\x04", "a ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"Rar!", "a RAR archive"),
+    (257, b"ustar", "a tar archive"),
+    (0, b"\xd4\xc3\xb2\xa1", "a packet capture"),
+    (0, b"\xa1\xb2\xc3\xd4", "a packet capture"),
+    (0, b"\x0a\x0d\x0d\x0a", "a packet capture"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"GIF8", "a GIF picture"),
+    (0, b"BM", "a BMP picture"),
+    (0, b"II*\x00", "a TIFF picture"),
+    (0, b"MM\x00*", "a TIFF picture"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"\x89HDF", "an HDF5 file"),
+    (0, b"# .PCD", "a PCD point cloud"),
+    (0, b"date ", "a Vector ASC log"),
+    (0, b";$FILEVERSION", "a PEAK TRC log"),
+    (0, b"Salted__", "a file encrypted by OpenSSL"),
+    (0, b"age-encryption.org", "a file encrypted by age"),
+    (0, b"-----BEGIN PGP MESSAGE", "a file encrypted by OpenPGP"),
+)
+_TEXT = bytes({9, 10, 12, 13, *range(32, 256)})
+
+
+def head_of(source: BinaryIO) -> bytes:
+    """Give the first bytes and put the source back at its start."""
+    source.seek(0)
+    head = source.read(HEAD_BYTES)
+    source.seek(0)
+    return head
+
+
+def length_of(source: BinaryIO) -> int:
+    """Give the length in bytes and put the source back at its start."""
+    length = source.seek(0, 2)
+    source.seek(0)
+    return length
+
+
+def known_format(head: bytes) -> str | None:
+    """Name the format that carnet reads and that these first bytes announce, else None."""
+    if head.startswith(b"\x89MCAP"):
+        return MCAP
+    if head.startswith(b"\xff\xd8\xff"):
+        return JPEG
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PNG
+    if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"moof", b"styp"}:
+        return MP4
+    if _CANDUMP.search(head[:512]):
+        return CANDUMP
+    if b"\x00" not in head and len(_DBC.findall(head)) > 1:
+        return DBC
+    return None
+
+
+def foreign_name(head: bytes) -> str:
+    """Say in words what a file that carnet does not read seems to be."""
+    for offset, signature, name in _FOREIGN:
+        if head[offset : offset + len(signature)] == signature:
+            return name
+    if not head.strip(b"\x00"):
+        return "nothing but zero bytes"
+    if not head.translate(None, _TEXT):
+        start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+        if start[:1] == b"<":
+            return "an XML or HTML text"
+        if start[:1] in {b"{", b"["}:
+            return "a JSON text"
+        return "a text of no known kind"
+    return "of no known kind, or encrypted"
