@@ -158,6 +158,12 @@ class WorkerError(CarnetError):
     code = "CAR-5003"
 
 
+class RedactionError(InputError):
+    """A part that was ordered cannot be taken out of this file, or the order itself is wrong."""
+
+    code = "CAR-5004"
+
+
 class RefusedError(CarnetError):
     """Policy refuses: a release, an approval, a role."""
 

@@ -1,0 +1,223 @@
+"""What shall be taken out, how far, and what came of it: the order and the report, as values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from carnet.errors import RedactionError
+from carnet.model.factsheet import Tool
+from carnet.model.ids import DataClass
+
+PARTS = ("faces", "plates", "vin", "precise_location", "trip_ends", "names", "device_ids")
+"""The parts that an order may name: those of `removed` in the movement document that this room can take out."""
+
+Setting = Literal["release", "fast"]
+_KEYS = {"remove", "drop", "trim_head_s", "trim_tail_s", "setting", "keep_audio"}
+
+
+@dataclass(frozen=True, slots=True)
+class RedactionOrder:
+    """What shall be taken out of a recording.
+
+    Attributes:
+        remove: parts out of `PARTS`.
+        drop: classes of the vocabulary whose streams are taken out whole, each with everything under it.
+        trim_head_s: seconds from the recording's start in which every stream is taken out.
+        trim_tail_s: the same before its end.
+        setting: `release` looks hardest, `fast` is for a look inside the region.
+        keep_audio: reserved for recordings whose sound may stay; nothing here can clean sound, so it is
+            refused when it is set.
+    """
+
+    remove: frozenset[str] = frozenset()
+    drop: tuple[DataClass, ...] = ()
+    trim_head_s: float = 0.0
+    trim_tail_s: float = 0.0
+    setting: Setting = "release"
+    keep_audio: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what nobody could carry out; raises `RedactionError`."""
+        strange = sorted(self.remove - set(PARTS))
+        if strange:
+            raise RedactionError(
+                f"cannot take out {', '.join(strange)}",
+                where="remove",
+                remedy=f"choose from {', '.join(PARTS)}",
+            )
+        if self.setting not in {"release", "fast"}:
+            raise RedactionError("no such setting", where="setting", remedy="choose release or fast")
+        for name, seconds in (("trim_head_s", self.trim_head_s), ("trim_tail_s", self.trim_tail_s)):
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise RedactionError("a time to trim is a number of seconds from 0", where=name)
+        if "trip_ends" in self.remove and not self.trims and "precise_location" not in self.remove:
+            raise RedactionError(
+                "trip ends are taken out by trimming, and no seconds are given",
+                where="remove",
+                remedy="set trim_head_s and trim_tail_s, or remove precise_location",
+            )
+        if self.keep_audio:
+            raise RedactionError(
+                "sound cannot be cleaned of voices yet, so it is not kept",
+                where="keep_audio",
+                remedy="leave it out",
+            )
+
+    @property
+    def trims(self) -> bool:
+        """Whether an interval is cut off."""
+        return self.trim_head_s > 0 or self.trim_tail_s > 0
+
+    @property
+    def looks_at_pictures(self) -> bool:
+        """Whether pictures have to be searched."""
+        return bool(self.remove & {"faces", "plates"})
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the JSON form."""
+        return {
+            "remove": sorted(self.remove),
+            "drop": list(self.drop),
+            "trim_head_s": self.trim_head_s,
+            "trim_tail_s": self.trim_tail_s,
+            "setting": self.setting,
+            "keep_audio": self.keep_audio,
+        }
+
+    @classmethod
+    def from_json(cls, form: dict[str, Any]) -> RedactionOrder:
+        """Read the JSON form; raises `RedactionError` for an unknown field, part or setting."""
+        strange = sorted(set(form) - _KEYS)
+        if strange:
+            raise RedactionError(f"an order has no field {', '.join(strange)}", where="order")
+        try:
+            return cls(
+                frozenset(str(one) for one in form.get("remove", ())),
+                tuple(DataClass(str(one)) for one in form.get("drop", ())),
+                float(form.get("trim_head_s", 0.0)),
+                float(form.get("trim_tail_s", 0.0)),
+                form.get("setting", "release"),
+                form.get("keep_audio", False) is not False,
+            )
+        except (TypeError, ValueError) as error:
+            raise RedactionError("a field of the order has the wrong type", where="order") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One place that was masked.
+
+    Attributes:
+        frame: number of the frame within its stream, from 0.
+        box: x, y, w, h in pixels from the top left, as found; the mask is larger by `masks.GROWN`.
+        by: `detector`, or `track` when it was carried over from a neighbouring frame.
+    """
+
+    frame: int
+    stream: str
+    label: str
+    box: tuple[float, float, float, float]
+    score: float
+    by: str = "detector"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the JSON form."""
+        return {
+            "frame": self.frame,
+            "stream": self.stream,
+            "label": self.label,
+            "box": [round(one, 1) for one in self.box],
+            "score": round(self.score, 4),
+            "by": self.by,
+        }
+
+    @classmethod
+    def from_json(cls, form: dict[str, Any]) -> Region:
+        """Read the JSON form."""
+        x, y, w, h = form["box"]
+        return cls(form["frame"], form["stream"], form["label"], (x, y, w, h), form["score"], form["by"])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a format's redactor did with one file.
+
+    Attributes:
+        frames: pictures and video frames looked at; `changed` of them were altered, `unreadable` blanked.
+        removed_streams: streams taken out whole.
+        vin_places: where a vehicle identification number stood, in words without its value.
+        dropped: counts of what was left out: `messages`, `trimmed_messages`, `metadata`, `attachments`, …
+        truncated: what the source had lost already, or None when it was whole.
+    """
+
+    frames: int = 0
+    changed: int = 0
+    unreadable: int = 0
+    regions: tuple[Region, ...] = ()
+    removed_streams: tuple[str, ...] = ()
+    vin_places: tuple[str, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)
+    truncated: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RedactionReport:
+    """An item of `redact --json`, with what else the dossier needs to know."""
+
+    name: str
+    out: str
+    in_sha256: str
+    out_sha256: str
+    setting: str
+    tools: tuple[Tool, ...]
+    removed: tuple[str, ...]
+    trimmed: dict[str, float]
+    outcome: Outcome
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the JSON form of the command contract, and more fields after its own."""
+        done = self.outcome
+        return {
+            "in": self.name,
+            "out": self.out,
+            "in_sha256": self.in_sha256,
+            "out_sha256": self.out_sha256,
+            "frames": done.frames,
+            "changed": done.changed,
+            "unreadable": done.unreadable,
+            "setting": self.setting,
+            "tools": [one.to_json() for one in self.tools],
+            "regions": [one.to_json() for one in done.regions],
+            "removed": list(self.removed),
+            "removed_streams": list(done.removed_streams),
+            "trimmed": dict(self.trimmed),
+            "vin_places": list(done.vin_places),
+            "dropped": dict(done.dropped),
+            "truncated": done.truncated,
+        }
+
+    @classmethod
+    def from_json(cls, form: dict[str, Any]) -> RedactionReport:
+        """Read the JSON form."""
+        return cls(
+            form["in"],
+            form["out"],
+            form["in_sha256"],
+            form["out_sha256"],
+            form["setting"],
+            tuple(Tool.from_json(one) for one in form["tools"]),
+            tuple(form["removed"]),
+            dict(form["trimmed"]),
+            Outcome(
+                form["frames"],
+                form["changed"],
+                form["unreadable"],
+                tuple(Region.from_json(one) for one in form["regions"]),
+                tuple(form["removed_streams"]),
+                tuple(form["vin_places"]),
+                dict(form["dropped"]),
+                form["truncated"],
+            ),
+        )
