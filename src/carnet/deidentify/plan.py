@@ -1,0 +1,60 @@
+"""What an order means for each stream of one file, by the classes that the fact sheet gives it."""
+
+from __future__ import annotations
+
+from carnet.deidentify.order import RedactionOrder
+from carnet.errors import RedactionError
+from carnet.model.factsheet import FactSheet, ReadState
+from carnet.model.ids import DataClass
+from carnet.model.vocabulary import covers
+
+# A part that lives in a stream as a whole cannot be cut out of its values: the stream goes.
+_WHOLE_STREAMS: dict[str, tuple[str, ...]] = {
+    "precise_location": ("location",),
+    "names": ("identity",),
+    "device_ids": ("vehicle_id.device",),
+}
+_HARMLESS = ("location.aggregate",)
+
+
+def stream_classes(sheet: FactSheet, name: str) -> tuple[DataClass, ...]:
+    """Give every class that a sheet finds in a stream, its fields included.
+
+    Raises:
+        RedactionError: the sheet does not know the stream, so nobody knows what is in it.
+    """
+    found = [one for one in sheet.streams if one.name == name]
+    if not found:
+        raise RedactionError(
+            "the fact sheet does not describe a stream of this file",
+            where="fact sheet",
+            remedy="scan the file again and redact it by that sheet",
+        )
+    classes = {one for stream in found for one in stream.data}
+    return tuple(sorted(classes | {field.data for stream in found for field in stream.fields}))
+
+
+def is_dropped(order: RedactionOrder, classes: tuple[DataClass, ...]) -> bool:
+    """Say whether a stream of these classes is taken out whole."""
+    wanted = [*order.drop, *(one for part in order.remove for one in _WHOLE_STREAMS.get(part, ()))]
+    return any(
+        covers(general, special) and not (general not in order.drop and special in _HARMLESS)
+        for general in wanted
+        for special in classes
+    )
+
+
+def check_sheet(sheet: FactSheet, form: str) -> None:
+    """Refuse a sheet that does not belong to a file of this format, or says that it could not be read."""
+    if sheet.state is ReadState.BLOCKED:
+        raise RedactionError(
+            "the file is blocked: what is in it is not known",
+            where="fact sheet",
+            remedy=sheet.reason,
+        )
+    if sheet.format != form:
+        raise RedactionError(
+            f"the fact sheet describes {sheet.format or 'an unknown format'}, the file is {form}",
+            where="fact sheet",
+            remedy="scan the file again and redact it by that sheet",
+        )
