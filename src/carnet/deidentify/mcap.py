@@ -11,7 +11,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 from carnet.deidentify.can_vin import CanVins
 from carnet.deidentify.find import Finder, Finding, carried
@@ -38,6 +38,23 @@ _VIDEO_SCHEMAS = ("CompressedVideo", "H264", "h264")
 def known_vins(*texts: bytes) -> set[bytes]:
     """Give every VIN that stands in some texts."""
     return set().union(*(find_vins(one) for one in texts))
+
+
+def databases_of(companions: Mapping[str, bytes], order: RedactionOrder) -> tuple[Any, ...]:
+    """Load the databases among the files that lie beside a recording.
+
+    Raises:
+        UnreadableError: one does not load, and the VIN is to go: signals that carry it might go unseen.
+    """
+    databases = []
+    for companion, content in companions.items():
+        if companion.lower().endswith(".dbc"):
+            try:
+                databases.append(load_database(content))
+            except UnreadableError as error:
+                if "vin" in order.remove:
+                    raise UnreadableError(error.what, where="CAN database", remedy=error.remedy) from error
+    return tuple(databases)
 
 
 @dataclass(slots=True)
@@ -74,18 +91,8 @@ class McapRedactor:
     ) -> None:
         self._reader, self._order, self._sheet, self._finder = reader, order, sheet, finder
         self._progress = progress
-        databases = []
-        for companion, content in companions.items():
-            if companion.lower().endswith(".dbc"):
-                try:
-                    databases.append(load_database(content))
-                except UnreadableError as error:
-                    # Without it, signals that carry the VIN may go unseen.
-                    if "vin" in order.remove:
-                        raise UnreadableError(
-                            error.what, where="CAN database", remedy=error.remedy
-                        ) from error
-        self._can = CanVins(tuple(databases), known_vins(name.encode()))
+        databases = databases_of(companions, order)
+        self._can = CanVins(databases, known_vins(name.encode()))
         self._places: Counter[str] = Counter({"file name": 1} if self._can.known else {})
         self._total = 0
         self._first = self._last = 0

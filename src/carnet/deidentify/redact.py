@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import IO, BinaryIO, cast
@@ -125,8 +126,25 @@ def redact(
         source.seek(0)
         made, outcome = redact_picture(source.read(), order, finder)
         out.write(made)
+    elif reader.format == "mp4":
+        from carnet.deidentify.video import VideoRedactor
+
+        outcome = VideoRedactor(source, order, sheet, finder, progress).redact(target)
+    elif reader.format == "candump":
+        from carnet.deidentify.candump import redact_candump
+
+        outcome = redact_candump(reader, target, order, sheet, name=name, companions=companions)
+    elif reader.format == "dbc":
+        from carnet.deidentify.candump import redact_database
+
+        source.seek(0)
+        outcome = redact_database(source.read(), target, order, name=name)
     else:
         raise RedactionError(f"carnet does not redact {reader.format} yet", where="file")
+    if "vin" in order.remove:
+        # Names, headers and metadata are never taken over: what the sheet found there is gone.
+        outside = {one.where for one in sheet.outside if one.data == "vehicle_id.vin"}
+        outcome = replace(outcome, vin_places=tuple(sorted(outside | set(outcome.vin_places))))
     return RedactionReport(
         name,
         suggested_name(name, sheet),
