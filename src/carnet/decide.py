@@ -1,1 +1,259 @@
-"""decide(movement, lawbook) -> Decision: the sentence the whole system exists to say."""
+"""decide(movement, lawbook) -> Decision: the sentence the whole system exists to say.
+
+Pure: no clock, no network, no database. First it is found which legal orders have a say, then each is asked
+apart; the overall verdict is the strictest. An answer is settled when all completions of the unknown facts
+agree (`carnet.law.judge`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from carnet.errors import MovementError
+from carnet.law.conditions import MOVEMENT
+from carnet.law.explain import duties_of, exemption_of, findings_of, rests_on
+from carnet.law.judge import Judge, Outcome, TooManyCellsError, asked, leaves
+from carnet.law.lawbook import Lawbook, Order
+from carnet.law.situation import Situation, situation
+from carnet.model.decision import (
+    DETERMINATIONS,
+    STRICTNESS,
+    Assumed,
+    ContentAnswer,
+    Decision,
+    Entry,
+    Finding,
+    Missing,
+    Verdict,
+    strictest,
+    weakest,
+)
+from carnet.model.ids import LegalOrder
+from carnet.model.movement import Movement
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one legal order says, before the orders are put together."""
+
+    entry: Entry
+    determinations: tuple[tuple[str, ...], ...]
+    findings: tuple[tuple[Finding, ...], ...]
+    missing: dict[str, str]
+    presumed: frozenset[str]
+    certainties: tuple[str, ...]
+
+
+def decide(movement: Movement, lawbook: Lawbook) -> Decision:
+    """Judge a movement under a lawbook.
+
+    Args:
+        movement: with its `date`; the judge has no clock.
+        lawbook: the law to apply, on that date.
+
+    Raises:
+        MovementError: no date, a class of data or a fact that the lawbook does not register, with the place.
+    """
+    day = movement.date
+    if day is None:
+        raise MovementError("the movement has no date", where=movement.source, remedy="add date: 2026-08-01")
+    check_names(movement, lawbook)
+    facts = situation(movement, day, lawbook.register, lawbook.vocabulary)
+    answers: list[_Answer] = []
+    spoken_for: set[str] = set()
+    for order in lawbook.orders.values():
+        law = order.on(day)
+        spoken_for |= law.countries
+        judge = Judge(law, facts)
+        if law.reach.test(judge, MOVEMENT) is not False:
+            answers.append(_ask(order, judge, facts, day_is_modelled=law.modelled))
+    places = facts.values[MOVEMENT, "places"]
+    silent = tuple(sorted(set(places) - spoken_for))
+    answers.sort(key=lambda one: (-STRICTNESS.index(one.entry.verdict), one.entry.code))
+    entries = tuple(one.entry for one in answers)
+    verdict = strictest(tuple(entry.verdict for entry in entries))
+    head = next((entry for entry in entries if entry.verdict == verdict), None)
+    return Decision(
+        verdict=verdict,
+        jurisdictions=entries,
+        contents=_contents(movement, answers),
+        missing=_missing(answers, lawbook, silent),
+        assumed=_assumed(facts, answers),
+        certainty=weakest(tuple(mark for one in answers for mark in one.certainties)),
+        day=day,
+        lawbook=lawbook.digest,
+        routes=head.routes if head else (),
+        completed=head.completed if head else None,
+        exceptional_routes=head.exceptional_routes if head else (),
+        routes_open=head.routes_open if head else False,
+        not_modelled=silent,
+    )
+
+
+def check_names(movement: Movement, lawbook: Lawbook) -> None:
+    """Refuse a class of data or a fact that the lawbook does not register.
+
+    Raises:
+        MovementError: with the place in the document.
+    """
+    for number, content in enumerate(movement.contents):
+        if content.data not in lawbook.vocabulary:
+            raise MovementError(
+                f"the class {content.data!r} is not in the vocabulary",
+                where=movement.where(f"contents[{number}].data"),
+                remedy="see lawbook/vocabulary.yaml; what is not classified yet is `unknown`",
+            )
+    lawbook.register.check(movement)
+
+
+def _ask(order: Order, judge: Judge, facts: Situation, *, day_is_modelled: bool) -> _Answer:
+    """Put the question to one legal order."""
+    note: str | None = None
+    try:
+        tree = judge.explore(judge.settle)
+        possible: list[Outcome] = leaves(tree)
+        missing = asked(tree)
+    except TooManyCellsError:
+        possible = []
+        missing = dict.fromkeys(("facts of the contents",), "facts")
+        note = "the unknown facts leave more than 4,096 cells; supply some of them"
+    judge.values = dict(facts.values)
+    determinations: list[tuple[str, ...]] = []
+    for at in range(judge.count):
+        found, open_names = _determine(judge, facts, at)
+        determinations.append(found)
+        missing |= {} if not facts.contradicted.get(at) else dict(open_names)
+    verdict, routes, prerequisites, completed, routes_open = _merge(possible)
+    notes = {one.note for one in possible if one.note}
+    note = note or next(iter(sorted(notes)), None)
+    if verdict is not Verdict.PROHIBITED:
+        if not day_is_modelled:
+            verdict, routes = Verdict.UNDECIDED, ()
+            missing = {f"the law of {order.code} before {order.law_from.isoformat()}": "law"}
+            note = f"this lawbook knows {order.name} from {order.law_from.isoformat()} on"
+        elif facts.contradicted:
+            verdict, routes = Verdict.UNDECIDED, ()
+            note = "; ".join(text for clashes in facts.contradicted.values() for _, text in clashes)
+    judge.look()
+    findings, per_content = findings_of(judge, order)
+    live = rests_on(judge)
+    entry = Entry(
+        code=order.code,
+        verdict=verdict,
+        routes=routes if verdict is Verdict.CONDITIONAL else (),
+        prerequisites=prerequisites if verdict is Verdict.CONDITIONAL else (),
+        completed=completed,
+        exceptional_routes=_exceptional(judge) if verdict is Verdict.CONDITIONAL else (),
+        routes_open=routes_open and verdict is Verdict.CONDITIONAL,
+        exemption=exemption_of(judge),
+        duties=duties_of(judge),
+        findings=findings,
+        note=note,
+    )
+    return _Answer(
+        entry,
+        tuple(determinations),
+        per_content,
+        missing,
+        live.presumed,
+        live.certainties or (order.default_certainty,),
+    )
+
+
+def _merge(
+    possible: list[Outcome],
+) -> tuple[Verdict, tuple[str, ...], tuple[str, ...], str | None, bool]:
+    if not possible:
+        return Verdict.UNDECIDED, (), (), None, False
+    first = possible[0]
+    if any(one.verdict is not first.verdict for one in possible):
+        return Verdict.UNDECIDED, (), (), None, False
+    routes = tuple(dict.fromkeys(route for one in possible for route in one.routes))
+    before = [one for one in first.prerequisites if all(one in other.prerequisites for other in possible)]
+    completed = first.completed if all(one.completed == first.completed for one in possible) else None
+    routes_open = any(set(one.routes) != set(first.routes) for one in possible)
+    return first.verdict, routes, tuple(before), completed, routes_open
+
+
+def _determine(
+    judge: Judge, facts: Situation, at: int
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Give what a content is, over all completions; `undecided` stands first where they differ."""
+    judge.cells = 0
+    try:
+        tree = judge.explore(lambda: judge.determination(at))
+        possible: list[frozenset[str]] = leaves(tree)
+    except TooManyCellsError:
+        return ("undecided",), ()
+    finally:
+        judge.values = dict(facts.values)
+    clashes = facts.contradicted.get(at, ())
+    certain = frozenset.intersection(*possible)
+    found = [what for what in DETERMINATIONS if what in certain]
+    if clashes or any(one != possible[0] for one in possible):
+        open_names = tuple((path, path.rsplit(".", 1)[-1]) for path, _ in clashes)
+        # What is certain stays said, unless something stricter is still possible above it.
+        return ("undecided", *found), open_names
+    return tuple(found) or ("ordinary",), ()
+
+
+def _exceptional(judge: Judge) -> tuple[str, ...]:
+    out: list[str] = []
+    for live in judge.law.movement.get("exceptional", ()):
+        if live.when.test(judge, MOVEMENT) is not False and live.rule.detail not in out:
+            out.append(live.rule.detail)
+    return tuple(out)
+
+
+def _contents(movement: Movement, answers: list[_Answer]) -> tuple[ContentAnswer, ...]:
+    out: list[ContentAnswer] = []
+    for at, content in enumerate(movement.contents):
+        by_order = {one.entry.code: one.determinations[at] for one in answers}
+        heads = [found[0] for found in by_order.values()]
+        if "important" in heads:
+            head = "important"
+        elif "undecided" in heads or not heads:
+            head = "undecided"
+        else:
+            head = min(heads, key=DETERMINATIONS.index)
+        findings = tuple(finding for one in answers for finding in one.findings[at])
+        out.append(ContentAnswer(content.name, head, by_order, findings))
+    return tuple(out)
+
+
+def _missing(answers: list[_Answer], lawbook: Lawbook, silent: tuple[str, ...]) -> tuple[Missing, ...]:
+    orders: dict[str, list[LegalOrder]] = {}
+    names: dict[str, str] = {}
+    for one in answers:
+        for path, name in one.missing.items():
+            orders.setdefault(path, []).append(one.entry.code)
+            names[path] = name
+    out: list[Missing] = []
+    for path, name in names.items():
+        entry = lawbook.register.get(name, None)
+        out.append(
+            Missing(
+                path,
+                entry.meaning if entry else path.replace("_", " ").replace(".", ": "),
+                entry.supplied_by if entry else "officer",
+                tuple(orders[path]),
+            )
+        )
+    if not answers:
+        law = ", ".join(silent)
+        out.append(Missing(f"the law of {law}", "no modelled legal order has a say here", "lawbook", ()))
+    return tuple(out)
+
+
+def _assumed(facts: Situation, answers: list[_Answer]) -> tuple[Assumed, ...]:
+    out: dict[str, Assumed] = {one.fact: one for one in facts.assumptions}
+    used = frozenset(name for one in answers for name in one.presumed)
+    for name in sorted(used):
+        out[name] = facts.presumed[name]
+    for claim in facts.claimed.values():
+        out[claim.fact] = claim
+    kinds = {one.entry.completed for one in answers} | {"geodata_approval", "transfer_impact_assessment"}
+    for kind, notes in facts.safeguard_notes.items():
+        if kind in kinds:
+            out |= {note.fact: note for note in notes}
+    return tuple(out.values())

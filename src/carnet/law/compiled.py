@@ -1,0 +1,309 @@
+"""The law of one legal order on one day: rules in force, conditions compiled, indexed by class of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from carnet.law.conditions import (
+    DATED,
+    NUMERIC,
+    OPERATORS,
+    All,
+    Always,
+    AnyOf,
+    Condition,
+    Leaf,
+    Not,
+    Stated,
+)
+from carnet.law.reading import Node
+from carnet.law.register import FactEntry, Register
+from carnet.law.rules import Parameter, Rule
+from carnet.model.movement import SAFEGUARDS
+from carnet.model.vocabulary import covers
+
+DERIVED: Mapping[str, FactEntry] = {
+    entry.name: entry
+    for entry in (
+        FactEntry("places", "list", "movement", "every country with a part in the movement", "carnet"),
+        FactEntry("recipient_in", "country", "movement", "where the reader sits", "requester"),
+        FactEntry(
+            "same_party", "bool", "movement", "exporter and recipient are one legal person", "requester"
+        ),
+        FactEntry("reported_to", "list", "movement", "authorities to which a report was made", "officer"),
+        FactEntry(
+            "year.persons",
+            "integer",
+            "movement",
+            "distinct persons this year, sensitive ones not counted",
+            "people ledger",
+        ),
+        FactEntry(
+            "year.persons_sensitive",
+            "integer",
+            "movement",
+            "distinct persons this year, sensitive data",
+            "people ledger",
+        ),
+        FactEntry(
+            "safeguard.transfer_impact_assessment.outcome",
+            "text",
+            "movement",
+            "what the transfer impact assessment found",
+            "officer",
+        ),
+        *(
+            FactEntry(
+                f"safeguard.{kind}",
+                "bool",
+                "movement",
+                f"{kind.replace('_', ' ')} is in force and covers this",
+                "officer",
+            )
+            for kind in SAFEGUARDS
+        ),
+    )
+}
+"""Names that the engine derives from the movement; they are asked for by the names they rest on."""
+
+FOUND = frozenset(
+    f"{when}.{what}"
+    for when in ("has", "found")
+    for what in ("important", "personal", "sensitive_personal", "ordinary_personal")
+)
+"""Truths that rest on other rules: `found` is what contents are; `has` leaves out those that are exempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRule:
+    """A rule in force, compiled.
+
+    Attributes:
+        exceptions: conditions of the rules that except it; any of them takes it out.
+    """
+
+    rule: Rule
+    when: Condition
+    exceptions: tuple[tuple[Rule, Condition], ...] = ()
+    facts: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    certainties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLaw:
+    """What an order says on one day.
+
+    Attributes:
+        content: rules about a content, by class of data.
+        movement: rules about the movement, by effect.
+    """
+
+    code: str
+    day: date
+    modelled: bool
+    reach: Condition
+    countries: frozenset[str]
+    content: Mapping[str, tuple[LiveRule, ...]]
+    movement: Mapping[str, tuple[LiveRule, ...]]
+    every: tuple[LiveRule, ...]
+
+
+class Compiler:
+    """Compiles the conditions of one order for one day."""
+
+    def __init__(
+        self, register: Register, parameters: Mapping[str, Parameter], terms: Mapping[str, Node], day: date
+    ) -> None:
+        self.register = register
+        self.parameters = parameters
+        self.terms = terms
+        self.day = day
+
+    def condition(self, node: Node | None, classes: tuple[str, ...] | None, depth: int = 0) -> Condition:
+        """Compile one condition; refuses whatever the language does not know."""
+        if node is None:
+            return Always()
+        if not isinstance(node.value, dict) or not node.value:
+            raise node.error("this is no condition", "write all, any, not, stated, term, or a comparison")
+        head = next(iter(node.value))
+        if head in {"all", "any"}:
+            node.keys((head,))
+            parts = tuple(self.condition(one, classes, depth) for one in node[head].each())
+            if not parts:
+                raise node[head].error(f"an empty {head!r} says nothing", "name at least one condition")
+            return All(parts) if head == "all" else AnyOf(parts)
+        if head in {"not", "stated"}:
+            node.keys((head,))
+            part = self.condition(node[head], classes, depth)
+            return Not(part) if head == "not" else Stated(part)
+        if head == "term":
+            node.keys(("term",))
+            name = node["term"].word(frozenset(self.terms), "the term")
+            if depth > 8:  # noqa: PLR2004 - terms that lean on terms that lean on terms
+                raise node.error("terms lean on each other in a circle", "define one of them in full")
+            return self.condition(self.terms[name], classes, depth + 1)
+        return self._leaf(node, classes)
+
+    def _leaf(self, node: Node, classes: tuple[str, ...] | None) -> Leaf:
+        if "fact" not in node:
+            raise node.error("this is no condition", "write all, any, not, stated, term, or a comparison")
+        operators = [key for key in node.value if key in OPERATORS]
+        if len(operators) != 1:
+            raise node.error(
+                "a comparison has exactly one operator", f"one of: {', '.join(sorted(OPERATORS))}"
+            )
+        operator = operators[0]
+        node.keys(("fact", operator), ("combined",))
+        name = node["fact"].text()
+        if name in FOUND:
+            if operator != "is" or node[operator].value is not True:
+                raise node.error(f"{name} can only be asked whether it is true", "write is: true, or use not")
+            return Leaf(name, operator, True, derived=True)
+        entry = DERIVED.get(name) or (self.register.get(name, None))
+        if entry is None:
+            raise node["fact"].error(f"the fact {name!r} is not registered", "register it in facts.yaml")
+        value, parameter = self._operand(node[operator], operator)
+        self._type_check(node, entry, operator, value)
+        over = None
+        if "combined" in node and node["combined"].flag():
+            if entry.combines not in {"sum", "union"} or classes is None:
+                raise node.error(f"{name} is not combined over contents", "leave combined out")
+            over = classes
+        return Leaf(name, operator, value, parameter, over, entry.numeric)
+
+    def _operand(self, node: Node, operator: str) -> tuple[Any, str | None]:
+        value = node.value
+        if isinstance(value, str) and value in self.parameters:
+            parameter = self.parameters[value]
+            if parameter.compare != operator:
+                raise node.error(
+                    f"the law's word for {value} is {parameter.compare!r}, not {operator!r}",
+                    "use the comparison that the parameter gives",
+                )
+            dated = parameter.on(self.day)
+            if dated is None:
+                return None, value
+            found = dated.value
+            return (frozenset(found) if isinstance(found, tuple) else found), value
+        if isinstance(value, str) and "/" in value:
+            raise node.error(f"there is no parameter {value!r}", "define it in parameters.yaml")
+        if operator in DATED:
+            return node.day().isoformat(), None
+        if operator in {"is_one_of", "includes_any"}:
+            members = node.words()
+            if not members:
+                raise node.error("an empty list says nothing", "name at least one value")
+            return frozenset(members), None
+        return value, None
+
+    def _type_check(self, node: Node, entry: FactEntry, operator: str, value: Any) -> None:
+        if value is None:
+            return
+        if entry.numeric:
+            good = (
+                operator in NUMERIC | {"is"}
+                and isinstance(value, int | float)
+                and not isinstance(value, bool)
+            )
+        elif entry.type == "bool":
+            good = operator == "is" and isinstance(value, bool)
+        elif entry.type == "list":
+            good = operator in {"includes", "includes_any"}
+        elif entry.type == "date":
+            good = operator in DATED
+        else:
+            good = operator in {"is", "is_one_of"} and not isinstance(value, bool)
+        if not good:
+            raise node.error(
+                f"{operator} does not fit the fact {entry.name!r}, which is of type {entry.type}",
+                "choose a comparison that fits its type",
+            )
+
+
+def compile_order(
+    code: str,
+    day: date,
+    *,
+    rules: tuple[Rule, ...],
+    register: Register,
+    parameters: Mapping[str, Parameter],
+    terms: Mapping[str, Node],
+    reach: Node,
+    countries: tuple[str, ...] | str,
+    law_from: date,
+    classes: frozenset[str],
+) -> OrderLaw:
+    """Compile an order for a day.
+
+    Raises:
+        LawbookError: with file and line, for a condition that the language does not know.
+    """
+    compiler = Compiler(register, parameters, terms, day)
+    live: dict[str, LiveRule] = {}
+    excepting: dict[str, list[tuple[Rule, Condition]]] = {}
+    for rule in rules:
+        if not rule.in_force(day):
+            continue
+        condition = compiler.condition(rule.when, rule.classes)
+        if rule.exception_to is not None:
+            excepting.setdefault(rule.exception_to, []).append((rule, condition))
+        leaves = condition.leaves()
+        used = {leaf.parameter: leaf.value for leaf in leaves if leaf.parameter is not None}
+        if any(value is None for value in used.values()):
+            continue
+        certainties = [rule.certainty]
+        for name in used:
+            dated = parameters[name].on(day)
+            certainties += [dated.certainty] if dated else []
+        live[rule.id] = LiveRule(
+            rule,
+            condition,
+            (),
+            tuple(dict.fromkeys(leaf.fact for leaf in leaves)),
+            {name: sorted(v) if isinstance(v, frozenset) else v for name, v in used.items()},
+            tuple(certainties),
+        )
+    every = tuple(
+        LiveRule(
+            one.rule,
+            one.when,
+            tuple(excepting.get(one.rule.id, ())),
+            one.facts,
+            one.parameters,
+            one.certainties,
+        )
+        for one in live.values()
+    )
+    by_class = {
+        name: tuple(
+            one
+            for one in every
+            if one.rule.exception_to is None
+            and one.rule.classes is not None
+            and any(c == "*" or covers(c, name) for c in one.rule.classes)
+        )
+        for name in classes
+    }
+    by_effect: dict[str, list[LiveRule]] = {}
+    for one in every:
+        if one.rule.classes is None and one.rule.exception_to is None:
+            by_effect.setdefault(one.rule.effect, []).append(one)
+    if isinstance(countries, str):
+        dated = parameters[countries].on(day)
+        members = frozenset(dated.value if dated else ())
+    else:
+        members = frozenset(countries)
+    return OrderLaw(
+        code,
+        day,
+        day >= law_from,
+        compiler.condition(reach, None),
+        members,
+        by_class,
+        {effect: tuple(found) for effect, found in by_effect.items()},
+        every,
+    )

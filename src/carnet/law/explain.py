@@ -1,0 +1,208 @@
+"""What the rules of an order said in one case: findings in plain words, duties, the exemption relied on."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from carnet.law.compiled import DERIVED, FOUND, LiveRule
+from carnet.law.conditions import MOVEMENT
+from carnet.law.judge import Judge, Truth
+from carnet.law.lawbook import Order
+from carnet.model.decision import Duty, Finding
+
+_HOLE = re.compile(r"\{([a-z0-9_./]+)\}")
+_SPEAKING = frozenset(
+    {
+        "determines",
+        "exempts",
+        "requires",
+        "satisfies",
+        "prerequisite",
+        "prohibits",
+        "permits",
+        "notes",
+        "relies_on",
+        "exceptional",
+        "offers",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RestsOn:
+    """What an answer rests on: presumptions that some rule asked for, and the certainties of live rules."""
+
+    presumed: frozenset[str]
+    certainties: tuple[str, ...]
+
+
+def shown(value: Any) -> Any:
+    """Give a value as JSON shows it; an interval becomes its bounds, the unknown `None`."""
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value):  # noqa: PLR2004
+        low, high = value
+        if low == high:
+            return low
+        return (
+            None if (low, high) == (0, math.inf) else {"from": low, "to": None if high == math.inf else high}
+        )
+    if isinstance(value, tuple):
+        return list(value)
+    return value
+
+
+def value_of(judge: Judge, at: int, fact: str) -> Any:
+    """Give the value of a fact for a finding."""
+    if fact in FOUND:
+        return judge.derived(fact)[0]
+    if fact.startswith("year."):
+        return shown(judge.number(at, fact, None))
+    entry = judge.facts.register[fact] if fact in judge.facts.register else DERIVED.get(fact)
+    if entry is not None and entry.numeric:
+        return shown(judge.number(at, fact, None))
+    return shown(judge.known(at, fact))
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "an unknown number of"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int | float):
+        return f"{value:,}"
+    if isinstance(value, dict):
+        high = value["to"]
+        return f"{value['from']:,} or more" if high is None else f"between {value['from']:,} and {high:,}"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def words(judge: Judge, live: LiveRule, at: int) -> str:
+    """Fill the rule's sentence with the values of this case."""
+
+    def fill(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name in live.parameters:
+            return _plain(live.parameters[name])
+        return _plain(value_of(judge, at, name))
+
+    return _HOLE.sub(fill, live.rule.says)
+
+
+def _finding(judge: Judge, live: LiveRule, at: int, outcome: str) -> Finding:
+    return Finding(
+        rule=live.rule.id,
+        outcome=outcome,
+        words=words(judge, live, at),
+        cite=live.rule.cite,
+        certainty=live.rule.certainty,
+        content=judge.movement.contents[at].name if at != MOVEMENT else None,
+        facts={fact: value_of(judge, at, fact) for fact in live.facts},
+        parameters=live.parameters,
+    )
+
+
+def _speaks(judge: Judge, live: LiveRule, at: int) -> tuple[Truth, str]:
+    """Say whether a rule has something to say here, and what kind of outcome that is."""
+    truth = judge.holds(live, at)
+    if truth is False and live.when.test(judge, at) is True:
+        return True, "excepted"
+    return truth, live.rule.effect if truth is True else "undecided"
+
+
+def _matters(judge: Judge, live: LiveRule, at: int) -> bool:
+    effect = live.rule.effect
+    if effect not in _SPEAKING:
+        return False
+    if effect == "exempts":
+        return any(
+            judge.is_so(at, "important" if what == "important" else "personal", spared=False) is not False
+            for what in live.rule.detail["from"]
+        )
+    return True
+
+
+def findings_of(judge: Judge, order: Order) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, ...], ...]]:
+    """Give what the order's rules said about the movement, and about each content."""
+    out: list[Finding] = []
+    for live in judge.law.every:
+        if live.rule.classes is None and _matters(judge, live, MOVEMENT):
+            truth, outcome = _speaks(judge, live, MOVEMENT)
+            if truth is not False:
+                out.append(_finding(judge, live, MOVEMENT, outcome))
+    per_content: list[tuple[Finding, ...]] = []
+    for at in range(judge.count):
+        mine: list[Finding] = []
+        for live in judge.candidates[at]:
+            if not _matters(judge, live, at):
+                continue
+            truth, outcome = _speaks(judge, live, at)
+            if truth is not False:
+                mine.append(_finding(judge, live, at, outcome))
+        per_content.append(tuple(mine))
+    if not out:
+        out.append(
+            Finding(
+                rule=f"{order.folder}/default",
+                outcome="permits",
+                words=order.default_says,
+                cite=order.default_cite,
+                certainty=order.default_certainty,
+            )
+        )
+    return tuple(out), tuple(per_content)
+
+
+def duties_of(judge: Judge) -> tuple[Duty, ...]:
+    """Give the duties of every rule that holds, or may hold."""
+    out: dict[str, Duty] = {}
+    for live in judge.law.every:
+        if not live.rule.duties:
+            continue
+        if live.rule.classes is None:
+            held = judge.holds(live, MOVEMENT) is not False
+        else:
+            held = any(
+                live in judge.candidates[at] and judge.holds(live, at) is not False
+                for at in range(judge.count)
+            )
+        if held:
+            out |= {duty.id: duty for duty in live.rule.duties}
+    return tuple(sorted(out.values(), key=lambda duty: duty.when != "before"))
+
+
+def exemption_of(judge: Judge) -> str | None:
+    """Give the exemption that the answer relies on, by its name."""
+    for at in range(judge.count):
+        for live in judge.candidates[at]:
+            exempts = live.rule.effect == "exempts" and _matters(judge, live, at)
+            if exempts and judge.holds(live, at) is True:
+                return str(live.rule.detail["as"])
+    for live in judge.law.movement.get("relies_on", ()):
+        if judge.holds(live, MOVEMENT) is True:
+            return str(live.rule.detail)
+    return None
+
+
+def rests_on(judge: Judge) -> RestsOn:
+    """Give the presumptions that reached rules asked for, and the certainty marks of rules that spoke."""
+    presumed: set[str] = set()
+    marks: list[str] = []
+    stated = (
+        set(judge.movement.facts) | set(judge.movement.exporter.facts) | set(judge.movement.recipient.facts)
+    )
+    for live in judge.law.every:
+        places = [MOVEMENT] if live.rule.classes is None else range(judge.count)
+        for at in places:
+            if at != MOVEMENT and live not in judge.candidates[at]:
+                continue
+            given = stated if at == MOVEMENT else stated | set(judge.movement.contents[at].facts)
+            presumed |= {fact for fact in live.facts if fact in judge.facts.presumed and fact not in given}
+            if live.rule.effect in _SPEAKING and _speaks(judge, live, at)[0] is True:
+                marks += live.certainties
+    return RestsOn(frozenset(presumed), tuple(marks))

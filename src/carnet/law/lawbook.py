@@ -1,0 +1,283 @@
+"""The lawbook: all rules and dated parameters of all legal orders, with one digest.
+
+The digest is the SHA-256 of the canonical list of (file path, digest of its text), sorted by path. Two
+lawbooks with one digest give the same answer to the same movement. `texts` are the files themselves, so that
+a dossier can carry them and repeat a judgement offline.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path, PurePosixPath
+
+from carnet.errors import LawbookError
+from carnet.law.compiled import OrderLaw, compile_order
+from carnet.law.reading import Node
+from carnet.law.register import Register, read_register
+from carnet.law.rules import Instrument, Parameter, Rule, read_instruments, read_parameter, read_rule
+from carnet.model.canonical import digest_of, sha256_of
+from carnet.model.ids import DataClass, Digest, LegalOrder
+from carnet.model.vocabulary import ClassEntry, Vocabulary
+
+_PERSONAL = ("always", "possible", "never")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One legal order: its index, instruments, parameters and rules."""
+
+    code: LegalOrder
+    name: str
+    folder: str
+    time_zone: str
+    law_from: date
+    default_says: str
+    default_cite: str
+    default_certainty: str
+    reach: Node
+    countries: tuple[str, ...] | str
+    terms: Mapping[str, Node]
+    instruments: Mapping[str, Instrument]
+    parameters: Mapping[str, Parameter]
+    rules: tuple[Rule, ...]
+    register: Register
+    classes: frozenset[str]
+    fictional: bool = False
+    _live: dict[int, OrderLaw] = field(default_factory=dict, compare=False, repr=False)
+    _turns: list[date] = field(default_factory=list, compare=False, repr=False)
+
+    def turning_days(self) -> list[date]:
+        """Give every day on which something in this order changes, sorted."""
+        if not self._turns:
+            days = {self.law_from}
+            for rule in self.rules:
+                days |= {rule.start} if rule.start else set()
+                days |= {rule.end + timedelta(days=1)} if rule.end else set()
+            for parameter in self.parameters.values():
+                days |= {value.start for value in parameter.values}
+            self._turns.extend(sorted(days))
+        return self._turns
+
+    def on(self, day: date) -> OrderLaw:
+        """Give the order's law on a day; compiled once for each stretch in which nothing changes."""
+        stretch = bisect.bisect_right(self.turning_days(), day)
+        law = self._live.get(stretch)
+        if law is None:
+            law = compile_order(
+                self.code,
+                day,
+                rules=self.rules,
+                register=self.register,
+                parameters=self.parameters,
+                terms=self.terms,
+                reach=self.reach,
+                countries=self.countries,
+                law_from=self.law_from,
+                classes=self.classes,
+            )
+            self._live[stretch] = law
+        return law
+
+
+@dataclass(frozen=True)
+class Lawbook:
+    """All legal orders, the register of facts and the vocabulary, with the texts they were read from."""
+
+    digest: Digest
+    texts: Mapping[str, str]
+    orders: Mapping[LegalOrder, Order]
+    register: Register
+    vocabulary: Vocabulary
+
+    def rule(self, name: str) -> Rule | None:
+        """Give a rule by its id."""
+        for order in self.orders.values():
+            for rule in order.rules:
+                if rule.id == name:
+                    return rule
+        return None
+
+    def parameter(self, name: str) -> Parameter | None:
+        """Give a parameter by its id."""
+        for order in self.orders.values():
+            if name in order.parameters:
+                return order.parameters[name]
+        return None
+
+
+def lawbook_digest(texts: Mapping[str, str]) -> Digest:
+    """Give the digest of a lawbook's texts."""
+    return digest_of([[path, sha256_of(texts[path].encode())] for path in sorted(texts)])
+
+
+def _vocabulary(text: str, source: str) -> Vocabulary:
+    top = Node.of_text(text, source)
+    top.keys(("vocabulary", "classes"))
+    out: dict[DataClass, ClassEntry] = {}
+    for path, node in top["classes"].items():
+        node.keys(("personal",), ("sensitive", "identifying", "note", "about"))
+        out[DataClass(path)] = ClassEntry(
+            DataClass(path),
+            node["personal"].word(_PERSONAL, "the word"),
+            node["sensitive"].words() if "sensitive" in node else (),
+            node["identifying"].words() if "identifying" in node else (),
+            node["note"].text() if "note" in node else None,
+        )
+    return Vocabulary(out)
+
+
+def _order(folder: str, texts: Mapping[str, str], register: Register, vocabulary: Vocabulary) -> Order:
+    def node(name: str) -> Node:
+        path = f"{folder}/{name}"
+        if path not in texts:
+            raise LawbookError(f"{path} is missing", remedy="an order has index, instruments and parameters")
+        return Node.of_text(texts[path], f"lawbook/{path}")
+
+    index = node("index.yaml")
+    index.keys(
+        ("index", "code", "name", "time_zone", "law_from", "default", "reach", "countries"),
+        ("terms", "fictional"),
+    )
+    index["default"].keys(("says", "source", "certainty"))
+    instruments = read_instruments(node("instruments.yaml"))
+    parameters = {
+        name: read_parameter(name, one, instruments) for name, one in node("parameters.yaml").items()
+    }
+    source = index["default"]["source"]
+    source.keys(("instrument", "article"))
+    rules: list[Rule] = []
+    for path in sorted(texts):
+        if not path.startswith(f"{folder}/rules/"):
+            continue
+        top = Node.of_text(texts[path], f"lawbook/{path}")
+        top.keys(("rules",))
+        rules += [read_rule(one, instruments) for one in top["rules"].each()]
+    countries = index["countries"]
+    return Order(
+        code=LegalOrder(index["code"].text()),
+        name=index["name"].text(),
+        folder=folder,
+        time_zone=index["time_zone"].text(),
+        law_from=index["law_from"].day(),
+        default_says=index["default"]["says"].text(),
+        default_cite=f"{instruments[source['instrument'].text()].short}, {source['article'].text()}",
+        default_certainty=index["default"]["certainty"].certainty(),
+        reach=index["reach"],
+        countries=countries.text() if isinstance(countries.value, str) else countries.words(),
+        terms=dict(index["terms"].items()) if "terms" in index else {},
+        instruments=instruments,
+        parameters=parameters,
+        rules=tuple(rules),
+        register=register,
+        classes=frozenset(vocabulary.classes),
+        fictional=index["fictional"].flag() if "fictional" in index else False,
+    )
+
+
+def _check_rules(order: Order, vocabulary: Vocabulary, seen: dict[str, str]) -> None:
+    ids = {rule.id: rule for rule in order.rules}
+    for rule in order.rules:
+        if rule.id in seen:
+            raise LawbookError(
+                f"the rule {rule.id} is there twice", where=rule.place, remedy="rename one of them"
+            )
+        seen[rule.id] = rule.place
+        for name in rule.classes or ():
+            if name != "*" and name not in vocabulary:
+                raise LawbookError(
+                    f"{name!r} is no class of data", where=rule.place, remedy="see lawbook/vocabulary.yaml"
+                )
+        target = rule.exception_to
+        if target is not None and target not in ids:
+            raise LawbookError(
+                f"{rule.id} is an exception to {target}, which is not there",
+                where=rule.place,
+                remedy="name an existing rule of the same order",
+            )
+        walked = {rule.id}
+        while target is not None:
+            if target in walked:
+                raise LawbookError("exceptions go in a circle", where=rule.place, remedy="break the circle")
+            walked.add(target)
+            target = ids[target].exception_to
+    for day in order.turning_days():
+        order.on(day)
+
+
+def lawbook_from_texts(texts: Mapping[str, str]) -> Lawbook:
+    """Read a lawbook from its files' texts, by path below the lawbook's folder.
+
+    Raises:
+        LawbookError: with file, line and remedy, for whatever the lawbook may not say.
+    """
+    for name in ("facts.yaml", "vocabulary.yaml"):
+        if name not in texts:
+            raise LawbookError(f"{name} is missing", remedy="a lawbook has facts.yaml and vocabulary.yaml")
+    register = read_register(texts["facts.yaml"], "lawbook/facts.yaml")
+    vocabulary = _vocabulary(texts["vocabulary.yaml"], "lawbook/vocabulary.yaml")
+    folders = sorted({path.split("/")[0] for path in texts if path.endswith("/index.yaml")})
+    orders: dict[LegalOrder, Order] = {}
+    seen: dict[str, str] = {}
+    for folder in folders:
+        order = _order(folder, texts, register, vocabulary)
+        if order.code in orders:
+            raise LawbookError(f"the order {order.code} is there twice", remedy="keep one folder for it")
+        _check_rules(order, vocabulary, seen)
+        orders[order.code] = order
+    if not orders:
+        raise LawbookError("the lawbook holds no legal order", remedy="add a folder with index.yaml")
+    return Lawbook(lawbook_digest(texts), dict(texts), orders, register, vocabulary)
+
+
+def _read_folder(folder: Path) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        if "cases" in path.relative_to(folder).parts:
+            continue
+        try:
+            texts[str(PurePosixPath(path.relative_to(folder)))] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LawbookError(
+                f"the file cannot be read: {type(error).__name__}",
+                where=str(path),
+                remedy="make it UTF-8 text",
+            ) from None
+    return texts
+
+
+def _default_folder() -> Path:
+    packaged = Path(str(resources.files("carnet"))) / "lawbook"
+    if packaged.is_dir():
+        return packaged
+    repository = Path(__file__).resolve().parents[3] / "lawbook"
+    if repository.is_dir():
+        return repository
+    raise LawbookError("no lawbook is installed", remedy="name one with --lawbook")
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, stamp: tuple[tuple[str, int, int], ...]) -> Lawbook:
+    del stamp
+    return lawbook_from_texts(_read_folder(folder))
+
+
+def load_lawbook(folder: Path | None = None) -> Lawbook:
+    """Load a lawbook from a folder; by default the one that is shipped with carnet.
+
+    A folder that did not change since it was read last in this process is not read again.
+
+    Raises:
+        LawbookError: with file, line and remedy.
+    """
+    place = _default_folder() if folder is None else folder
+    if not place.is_dir():
+        raise LawbookError("there is no such folder", where=str(place), remedy="name a lawbook's folder")
+    stamp = tuple(
+        (str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(place.rglob("*.yaml"))
+    )
+    return _load(place, stamp)

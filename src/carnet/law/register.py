@@ -1,0 +1,194 @@
+"""The register of facts (`lawbook/facts.yaml`): the contract between lawyers and whoever supplies facts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from carnet.errors import MovementError
+from carnet.law.reading import Node
+from carnet.model.movement import PARTS, Movement
+
+TYPES = ("bool", "integer", "number", "list", "date", "text", "country")
+SCOPES = ("movement", "exporter", "recipient", "content")
+COMBINATIONS = ("none", "sum", "max", "any", "union")
+
+
+@dataclass(frozen=True, slots=True)
+class Implication:
+    """One way in which another fact, or a part taken out, settles a fact.
+
+    Attributes:
+        fact: the other fact; `removed` asks whether the part `value` is among those taken out.
+        claim: the premise is somebody's claim, so the value must be confirmed by measurement.
+    """
+
+    fact: str
+    operator: str
+    value: Any
+    gives: Any
+    because: str
+    claim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FactEntry:
+    """One registered fact.
+
+    Attributes:
+        field: a field of the movement document rather than a name under `facts`.
+        measure: the measure of `history` that adds to it.
+        presumed: the value that may be presumed, or `None` where nothing is.
+    """
+
+    name: str
+    type: str
+    scope: str
+    meaning: str
+    supplied_by: str
+    unit: str | None = None
+    combines: str = "none"
+    field: bool = False
+    measure: str | None = None
+    presumed: Any = None
+    presumed_because: str | None = None
+    implied_by: tuple[Implication, ...] = ()
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is compared as a number."""
+        return self.type in {"integer", "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """All registered facts, by name."""
+
+    facts: Mapping[str, FactEntry]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.facts
+
+    def __getitem__(self, name: str) -> FactEntry:
+        return self.facts[name]
+
+    def get(self, name: str, other: FactEntry | None = None) -> FactEntry | None:
+        """Give an entry, or something else where there is none."""
+        return self.facts.get(name, other)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.facts)
+
+    def check(self, movement: Movement) -> None:
+        """Refuse a fact that is not registered, stands in the wrong place, or has the wrong type.
+
+        Raises:
+            MovementError: with the place in the document.
+        """
+        scopes = [
+            ("movement", "facts", movement.facts),
+            ("exporter", "exporter.facts", movement.exporter.facts),
+            ("recipient", "recipient.facts", movement.recipient.facts),
+        ]
+        scopes += [("content", f"contents[{i}].facts", c.facts) for i, c in enumerate(movement.contents)]
+        for scope, path, facts in scopes:
+            for name, value in facts.items():
+                self._check_one(movement, scope, f"{path}.{name}", name, value)
+
+    def _check_one(self, movement: Movement, scope: str, path: str, name: str, value: Any) -> None:
+        entry = self.facts.get(name)
+        where = movement.where(path)
+        if entry is None or entry.field:
+            known = [one.name for one in self.facts.values() if not one.field]
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see lawbook/facts.yaml for the registered names"
+            raise MovementError(f"the fact {name!r} is not registered", where=where, remedy=hint)
+        if entry.scope != scope:
+            raise MovementError(
+                f"the fact {name!r} is about the {entry.scope}, not the {scope}",
+                where=where,
+                remedy=f"move it to the facts of the {entry.scope}",
+            )
+        if not _has_type(value, entry.type):
+            raise MovementError(
+                f"the fact {name!r} is of type {entry.type}", where=where, remedy="give a value of that type"
+            )
+
+
+def _has_type(value: Any, kind: str) -> bool:
+    match kind:
+        case "bool":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+        case "list":
+            return isinstance(value, tuple)
+        case "date":
+            return isinstance(value, str) and _is_day(value)
+        case _:
+            return isinstance(value, str)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _implication(node: Node) -> Implication:
+    node.keys(("gives", "because"), ("fact", "is", "exceeds", "includes", "removed", "claim"))
+    claim = node["claim"].flag() if "claim" in node else False
+    because = node["because"].text()
+    gives = node["gives"].value
+    if "removed" in node:
+        part = node["removed"].word(PARTS, "the part")
+        return Implication("removed", "includes", part, gives, because, claim=True)
+    for operator in ("is", "exceeds", "includes"):
+        if operator in node:
+            return Implication(node["fact"].text(), operator, node[operator].value, gives, because, claim)
+    raise node.error("the implication has no comparison", "say is, exceeds, includes or removed")
+
+
+def read_register(text: str, source: str) -> Register:
+    """Read `facts.yaml`."""
+    top = Node.of_text(text, source)
+    top.keys(("facts", "register"))
+    top["facts"].word(("v1",), "the version of facts")
+    out: dict[str, FactEntry] = {}
+    for name, node in top["register"].items():
+        node.keys(
+            ("type", "scope", "meaning", "supplied_by"),
+            ("unit", "combines", "field", "measure", "presumed", "presumed_because", "implied_by"),
+        )
+        presumed = node.get("presumed")
+        if (presumed is None) != ("presumed_because" not in node):
+            raise node.error("a presumption needs its reason", "give presumed and presumed_because together")
+        out[name] = FactEntry(
+            name=name,
+            type=node["type"].word(TYPES, "the type"),
+            scope=node["scope"].word(SCOPES, "the scope"),
+            meaning=node["meaning"].text(),
+            supplied_by=node["supplied_by"].text(),
+            unit=node["unit"].text() if "unit" in node else None,
+            combines=node["combines"].word(COMBINATIONS, "the combination") if "combines" in node else "none",
+            field=node["field"].flag() if "field" in node else False,
+            measure=node["measure"].text() if "measure" in node else None,
+            presumed=None if presumed is None else presumed.value,
+            presumed_because=node["presumed_because"].text() if presumed is not None else None,
+            implied_by=tuple(map(_implication, node["implied_by"].each())) if "implied_by" in node else (),
+        )
+    for entry in out.values():
+        for implication in entry.implied_by:
+            if implication.fact != "removed" and implication.fact not in out:
+                node = top["register"][entry.name]
+                raise node.error(
+                    f"{implication.fact!r} is not a registered fact", "register it, or correct the name"
+                )
+    return Register(out)
