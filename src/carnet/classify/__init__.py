@@ -1,1 +1,5 @@
-"""Names and schemas first, then structure, then contents; makes the fact sheet."""
+"""What a file is, in law: names and schemas first, then structure, then contents; makes the fact sheet."""
+
+from carnet.classify.describe import describe
+
+__all__ = ["describe"]

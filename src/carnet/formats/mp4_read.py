@@ -75,6 +75,11 @@ class Mp4Reader(Reader):
         """Give container and track metadata, places, boxes that no standard explains."""
         return tuple(self._outside)
 
+    @property
+    def first_video(self) -> int | None:
+        """The number of the track that `frames` decodes."""
+        return next((one.number for one in self._streams if one.kind == "video"), None)
+
     def _describe(self, container: Any) -> None:
         tracks: list[Stream] = []
         for track in container.streams:

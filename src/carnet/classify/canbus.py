@@ -1,0 +1,217 @@
+"""CAN buses: signals named by a database, vehicle numbers found in data, positions decoded.
+
+A bus without a database is class `unknown`: nobody can say what its frames mean, so nobody may pass them on.
+A VIN is found three ways: by signals of the database that are named after it, in ISO-TP answers (UDS
+ReadDataByIdentifier F190 of ISO 14229-1, OBD service 09 of SAE J1979), and without any database as characters in
+multiplexed frames or in frames of neighbouring identifiers, believed only with its check digit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from carnet.classify.names import NameClass, class_of_name, class_of_unit, is_frame_word, words
+from carnet.classify.text import find_vins, recognise, vin_check_digit_holds
+from carnet.classify.track import Track
+from carnet.formats.can import CanFrame, IsoTp
+from carnet.model.factsheet import Certainty, FactValue, FieldClass
+from carnet.model.ids import DataClass
+
+UNKNOWN = DataClass("unknown")
+VIN = DataClass("vehicle_id.vin")
+POSITION = DataClass("location.position")
+TRAJECTORY = DataClass("location.trajectory")
+_MOST_PAYLOADS = 64
+_MOST_POSITIONS = 200_000
+_VIN_LENGTH = 17
+_ANSWERS = (b"\x62\xf1\x90", b"\x49\x02")
+_RUN = re.compile(rb"[A-HJ-NPR-Z0-9]+")
+_LATITUDE, _LONGITUDE = re.compile(r" lat(itude\w*)? "), re.compile(r" (lon|lng|longitude\w*) ")
+
+
+def _key(frame_id: int, extended: bool) -> tuple[int, bool]:  # noqa: FBT001 -- a key of a table
+    return frame_id, extended
+
+
+class CanBus:
+    """Collects the frames of one bus and says what they are."""
+
+    def __init__(self, databases: tuple[Any, ...]) -> None:
+        self._databases = databases
+        self.count = 0
+        self._payloads: dict[tuple[int, bool], dict[bytes, None]] = {}
+        self._positions: dict[tuple[int, bool], list[bytes]] = {}
+        self._isotp = IsoTp()
+        self._answers = 0
+        self._texts: set[tuple[DataClass, str]] = set()
+        self._by_id: list[dict[tuple[int, bool], Any]] = []
+        self._with_position: set[tuple[int, bool]] = set()
+        for database in databases:
+            table = {_key(one.frame_id, one.is_extended_frame): one for one in database.messages}
+            self._by_id.append(table)
+            self._with_position |= {key for key, one in table.items() if _pair_of(one) is not None}
+
+    def add(self, frame: CanFrame) -> None:
+        """Take one frame."""
+        self.count += 1
+        key = _key(frame.id, frame.extended)
+        kept = self._payloads.setdefault(key, {})
+        if len(kept) < _MOST_PAYLOADS:
+            kept[frame.data] = None
+        if key in self._with_position:
+            line = self._positions.setdefault(key, [])
+            if len(line) < _MOST_POSITIONS:
+                line.append(frame.data)
+        whole = self._isotp.add(frame)
+        if whole is not None and len(whole) >= _VIN_LENGTH:
+            self._answer(whole)
+
+    def _answer(self, whole: bytes) -> None:
+        for start in _ANSWERS:
+            if whole.startswith(start):
+                token = re.sub(rb"^[\x00-\x1f]+", b"", whole[3:]).rstrip(b"\x00 ").decode("ascii", "replace")
+                if find_vins(f"vin {token}"):
+                    self._texts.add((VIN, f"iso-tp: answer {start.hex()}"))
+                return
+        for hit in recognise(whole.decode("ascii", "replace")):
+            self._texts.add((hit.data, f"iso-tp: {hit.rule}"))
+
+    def finish(self) -> tuple[tuple[FieldClass, ...], tuple[DataClass, ...], dict[str, FactValue]]:
+        """Give fields, classes and facts of the bus."""
+        table = max(self._by_id, key=lambda one: len(one.keys() & self._payloads.keys()), default={})
+        fields: list[FieldClass] = []
+        facts: dict[str, FactValue] = {}
+        classes: set[DataClass] = set()
+        if not table.keys() & self._payloads.keys():
+            why = "can: no database" if not self._databases else "can: no database explains this bus"
+            fields.append(FieldClass("*", UNKNOWN, Certainty.CERTAIN, (why,)))
+        else:
+            foreign = self._payloads.keys() - table.keys()
+            for key in sorted(self._payloads.keys() & table.keys()):
+                fields += self._signals(table[key], self._payloads[key])
+            if foreign:
+                why = f"can: {len(foreign)} identifiers are not in the database"
+                fields.append(FieldClass("*", UNKNOWN, Certainty.CERTAIN, (why,)))
+            self._tracks(table, facts, classes)
+        for vin, rule in self._undescribed_vins():
+            del vin
+            self._texts.add((VIN, rule))
+        fields += [FieldClass("*", data, Certainty.CERTAIN, (rule,)) for data, rule in sorted(self._texts)]
+        classes |= {one.data for one in fields}
+        if TRAJECTORY in classes:
+            classes.discard(POSITION)
+        return tuple(fields), tuple(sorted(classes)), facts
+
+    def _signals(self, message: Any, payloads: dict[bytes, None]) -> Iterator[FieldClass]:
+        for signal in message.signals:
+            if is_frame_word(signal.name):
+                continue
+            found = _class_of_signal(message, signal)
+            path = f"{message.name}.{signal.name}"
+            if any(recognise(text) for text in (message.name, signal.name)):
+                path = f"{message.frame_id:#x}"
+            if found is None:
+                yield FieldClass(path, UNKNOWN, Certainty.POSSIBLE, ("signal: no rule knows its name",))
+            elif found.data == VIN:
+                # A database may name a number that the data no longer holds.
+                if any(data.strip(b"\x00\xff") for data in _values(message, signal, payloads)):
+                    yield FieldClass(path, VIN, Certainty.CERTAIN, (found.rule, "values: not zero"))
+            else:
+                yield FieldClass(path, found.data, found.certainty, (found.rule,))
+
+    def _tracks(
+        self, table: dict[tuple[int, bool], Any], facts: dict[str, FactValue], classes: set[DataClass]
+    ) -> None:
+        best = Track()
+        for key, line in self._positions.items():
+            pair = _pair_of(table[key]) if key in table else None
+            if pair is None:
+                continue
+            track = Track()
+            for data in line:
+                values = _decode(table[key], data)
+                latitude, longitude = values.get(pair[0]), values.get(pair[1])
+                if isinstance(latitude, int | float) and isinstance(longitude, int | float):
+                    track.add(float(latitude), float(longitude))
+            if track.points > best.points:
+                best = track
+        if best.points:
+            facts.update(best.facts())
+            classes.add(TRAJECTORY if best.is_trajectory else POSITION)
+
+    def _undescribed_vins(self) -> Iterator[tuple[str, str]]:
+        """Look for a VIN by its characters alone: within one identifier, and over neighbouring ones."""
+        for payloads in self._payloads.values():
+            if 1 < len(payloads) <= _MOST_PAYLOADS:
+                parts = [one[1:].strip(b"\x00\xff ") for one in sorted(payloads)]
+                yield from _vins_in(b"".join(parts), "values: characters of a multiplexed frame")
+        keys = sorted(self._payloads)
+        for at in range(len(keys) - 2):
+            three = keys[at : at + 3]
+            if [one[0] - three[0][0] for one in three] != [0, 1, 2]:
+                continue
+            heads = [_RUN.match(next(iter(self._payloads[key]))) for key in three]
+            joined = b"".join(one.group() for one in heads if one is not None)
+            if all(heads):
+                yield from _vins_in(joined[: _VIN_LENGTH + 1], "values: characters of neighbouring frames")
+
+
+def _vins_in(data: bytes, rule: str) -> Iterator[tuple[str, str]]:
+    for at in range(min(2, len(data) - _VIN_LENGTH + 1)):
+        token = data[at : at + _VIN_LENGTH].decode("ascii", "replace")
+        letters = sum(sign.isalpha() for sign in token)
+        if vin_check_digit_holds(token) and letters > 1 and token == token.upper() and token.isalnum():
+            yield token, rule
+            return
+
+
+def _class_of_signal(message: Any, signal: Any) -> NameClass | None:
+    vin = class_of_name(message.name, of="message")
+    if vin is not None and vin.data == VIN:
+        return vin
+    comment = signal.comment if isinstance(signal.comment, str) else ""
+    return (
+        class_of_name(signal.name, of="signal")
+        or class_of_unit(signal.unit)
+        or class_of_name(message.name, of="message")
+        or class_of_name(comment, of="comment")
+    )
+
+
+def _pair_of(message: Any) -> tuple[str, str] | None:
+    """Give the names of a message's latitude and longitude signals."""
+    latitude = longitude = None
+    for signal in message.signals:
+        text = words(signal.name)
+        if _LATITUDE.search(text):
+            latitude = latitude or signal.name
+        elif _LONGITUDE.search(text):
+            longitude = longitude or signal.name
+    return (latitude, longitude) if latitude and longitude else None
+
+
+def _decode(message: Any, data: bytes) -> dict[str, Any]:
+    import cantools
+
+    try:
+        values = message.decode(data, decode_choices=False, allow_truncated=True)
+    except (cantools.database.DecodeError, ValueError, KeyError, IndexError, OverflowError):
+        return {}
+    return dict(values) if isinstance(values, dict) else {}
+
+
+def _values(message: Any, signal: Any, payloads: dict[bytes, None]) -> Iterator[bytes]:
+    """Give a signal's raw values as bytes, over the distinct payloads of its message."""
+    import cantools
+
+    for data in payloads:
+        try:
+            values = message.decode(data, decode_choices=False, scaling=False, allow_truncated=True)
+        except (cantools.database.DecodeError, ValueError, KeyError, IndexError, OverflowError):
+            continue
+        value = values.get(signal.name)
+        if isinstance(value, int) and not signal.is_multiplexer:
+            size = (signal.length + 7) // 8
+            yield (value & ((1 << signal.length) - 1)).to_bytes(size, "big")

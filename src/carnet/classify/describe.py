@@ -1,0 +1,306 @@
+"""Makes the fact sheet of one file: opens it by content, lets each stream be looked at three times, sums up.
+
+Names and schemas come first, then structure, then contents; each class carries the rules that gave it. Nothing
+is read and empty: bytes of which nothing was understood are blocked. No value that identifies somebody enters
+the sheet: coordinates become length and countries, faces a size, numbers the mere fact that they are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from carnet.classify.canbus import CanBus
+from carnet.classify.messages import MessageStream
+from carnet.classify.names import class_of_name
+from carnet.classify.pictures import Seen, Spread, look, picture_of
+from carnet.classify.text import Hit, recognise, recognise_bytes
+from carnet.errors import MissingExtraError, UnreadableError
+from carnet.formats import open_recording
+from carnet.formats.can import frame_of_message, load_database
+from carnet.formats.picture import decode_picture
+from carnet.formats.reader import Message, OutsideText, Reader, Stream
+from carnet.formats.sniff import DBC, HEAD_BYTES, known_format, length_of
+from carnet.model.factsheet import (
+    Certainty,
+    FactSheet,
+    FactValue,
+    FieldClass,
+    Outside,
+    ReadState,
+    StreamFacts,
+    Tool,
+)
+from carnet.model.ids import DataClass
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_UNKNOWN = DataClass("unknown")
+_PIECE = 1024 * 1024
+_NS_PER_HOUR = 3600 * 10**9
+# Texts that tools write about themselves: not listed when no recogniser finds anything in them.
+_DULL = frozenset({"header", "colour profile", "channel metadata"})
+_DULL_NAMES = frozenset({"creation_time", "handler_name", "encoder", "Software"})
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is collected about one stream while the file is read."""
+
+    stream: Stream
+    count: int = 0
+    first_ns: int | None = None
+    last_ns: int = 0
+    bad: int = 0
+    bus: CanBus | None = None
+    fields: MessageStream | None = None
+    pictures: Spread[Message] = field(default_factory=Spread)
+
+
+def describe(
+    source: BinaryIO,
+    *,
+    name: str,
+    companions: Mapping[str, bytes] = MappingProxyType({}),
+    detect: bool = True,
+    hash_content: bool = False,
+) -> FactSheet:
+    """Make the fact sheet of one file.
+
+    Args:
+        source: a seekable binary file, read from its start; it is not closed.
+        name: the file's name as it came, with folders where they are part of it; looked through, never shown.
+        companions: files beside it by name: databases (DBC) of its buses.
+        detect: look for faces and plates in frames.
+        hash_content: put the SHA-256 of the bytes on the sheet.
+
+    Raises:
+        MissingExtraError: a library that reads this format is not installed.
+    """
+    length = length_of(source)
+    digest = _digest(source) if hash_content else None
+    reader = open_recording(source, name, companions=companions)
+    databases, notes = _databases(companions)
+    work: dict[int, _Work] = {}
+    for message in reader.messages():
+        key = message.stream.number
+        if key not in work:
+            work[key] = _start(message.stream, databases)
+        _take(work[key], message)
+    for stream in reader.streams:
+        work.setdefault(stream.number, _start(stream, databases))
+    tools: dict[str, Tool] = {}
+    facts = [
+        _finish(work[key], reader, detect=detect, tools=tools, notes=notes)
+        for key in sorted(work)
+        if reader.state is not ReadState.BLOCKED
+    ]
+    outside = _outside(name, reader)
+    state, reason = reader.state, reader.reason
+    if state is not ReadState.BLOCKED and not any(one.count for one in facts):
+        state, reason = ReadState.BLOCKED, reason or "there are bytes, and nothing in them was understood"
+    if state is ReadState.BLOCKED:
+        facts = []
+    return FactSheet(
+        format=reader.format,
+        bytes=length,
+        state=state,
+        reason=reason,
+        sha256=digest,
+        streams=tuple(facts),
+        outside=outside,
+        tools=tuple(tools.values()),
+    )
+
+
+def _digest(source: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while piece := source.read(_PIECE):
+        digest.update(piece)
+    source.seek(0)
+    return digest.hexdigest()
+
+
+def _databases(companions: Mapping[str, bytes]) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """Load the databases among the companions, and say which did not load."""
+    loaded, notes = [], []
+    for data in (companions[name] for name in sorted(companions)):
+        if known_format(data[:HEAD_BYTES]) != DBC:
+            continue
+        try:
+            loaded.append(load_database(data))
+        except UnreadableError as error:
+            notes.append(f"can: a database beside it does not load ({error.where or 'place unknown'})")
+        except ImportError as error:
+            raise MissingExtraError(
+                f"reading a CAN database needs the library {error.name}",
+                remedy="pip install 'carnet[recordings]'",
+            ) from error
+    return tuple(loaded), tuple(notes)
+
+
+def _start(stream: Stream, databases: tuple[Any, ...]) -> _Work:
+    work = _Work(stream)
+    if stream.kind == "can":
+        work.bus = CanBus(databases)
+    elif stream.kind == "messages":
+        work.fields = MessageStream(stream)
+    return work
+
+
+def _take(work: _Work, message: Message) -> None:
+    work.count += 1
+    if work.first_ns is None or message.log_time_ns < work.first_ns:
+        work.first_ns = message.log_time_ns
+    work.last_ns = max(work.last_ns, message.log_time_ns)
+    if work.bus is not None:
+        try:
+            frame = frame_of_message(message)
+        except UnreadableError:
+            frame = None
+        if frame is None:
+            work.bad += 1
+        else:
+            work.bus.add(frame)
+    elif work.fields is not None:
+        work.fields.add(message)
+    elif work.stream.kind in {"pictures", "picture"}:
+        work.pictures.offer(message if work.pictures.wants() else None)
+
+
+def _finish(
+    work: _Work, reader: Reader, *, detect: bool, tools: dict[str, Tool], notes: tuple[str, ...]
+) -> StreamFacts:
+    stream = work.stream
+    facts: dict[str, FactValue] = {}
+    count = work.count
+    if count and stream.kind not in {"picture", "database"}:
+        facts["start_ns"], facts["end_ns"] = work.first_ns or 0, work.last_ns
+    if work.bus is not None:
+        fields, classes, more = work.bus.finish()
+        if notes and _UNKNOWN in classes:
+            fields = (*fields, FieldClass("*", _UNKNOWN, Certainty.CERTAIN, notes))
+        facts |= more
+    elif work.fields is not None:
+        fields, classes, more = work.fields.finish()
+        work.bad += work.fields.bad
+        if not work.fields.readable and work.fields.note:
+            reader.lose(f"{work.fields.note}: it was classified by the name of its type")
+        facts |= more
+    elif stream.kind in {"pictures", "picture", "video"}:
+        seen, count = _look(work, reader, detect=detect)
+        tools.update({one.name: one for one in seen.tools})
+        work.bad += seen.unreadable
+        fields, classes = _imagery(stream, seen)
+        facts |= seen.facts
+        facts["images"] = count
+        if stream.kind != "picture":
+            facts["hours"] = round((work.last_ns - (work.first_ns or 0)) / _NS_PER_HOUR, 6)
+    elif stream.kind == "audio":
+        # Nothing says where the microphone is; a car's camera hears the cabin first.
+        fields = (FieldClass("*", DataClass("audio.cabin"), Certainty.POSSIBLE, ("track: sound",)),)
+        classes = (DataClass("audio.cabin"),)
+        facts["hours"] = round((work.last_ns - (work.first_ns or 0)) / _NS_PER_HOUR, 6)
+    elif stream.kind == "database":
+        fields = (
+            FieldClass("*", DataClass("design"), Certainty.LIKELY, ("format: description of a CAN bus",)),
+        )
+        classes = (DataClass("design"),)
+    else:
+        fields = (FieldClass("*", _UNKNOWN, Certainty.CERTAIN, ("track: neither picture nor sound",)),)
+        classes = (_UNKNOWN,)
+    if work.bad:
+        reader.lose(f"{work.bad} messages of a stream do not have the shape of their type")
+    return StreamFacts(
+        name=_shown(stream.name, f"stream {stream.number}"),
+        kind=stream.kind,
+        schema=_shown(stream.schema, "(name withheld)") if stream.schema else None,
+        count=count,
+        fields=fields,
+        data=tuple(sorted(set(classes))),
+        facts=facts,
+    )
+
+
+def _look(work: _Work, reader: Reader, *, detect: bool) -> tuple[Seen, int]:
+    """Decode frames spread over the stream, and look for faces and plates in them."""
+    chosen: list[NDArray[Any]] = []
+    unreadable = 0
+    total = work.count
+    if work.stream.kind == "video":
+        frames: Spread[NDArray[Any]] = Spread()
+        from carnet.formats.mp4_read import Mp4Reader
+
+        if isinstance(reader, Mp4Reader) and reader.first_video == work.stream.number:
+            for _, _, picture in reader.frames():
+                frames.offer(picture if frames.wants() else None)
+            chosen, total = frames.items, frames.count
+    else:
+        for message in work.pictures.items:
+            try:
+                picture = (
+                    decode_picture(message.data, message.stream.encoding)
+                    if work.stream.kind == "picture"
+                    else picture_of(message)
+                )
+            except UnreadableError:
+                unreadable += 1
+            else:
+                chosen.append(picture)
+    if not detect:
+        return Seen(unreadable=unreadable), total
+    return look(chosen, total, unreadable), total
+
+
+def _imagery(stream: Stream, seen: Seen) -> tuple[tuple[FieldClass, ...], tuple[DataClass, ...]]:
+    named = class_of_name(stream.name, of="topic")
+    data = DataClass("image.cabin" if named and named.data == "image.cabin" else "image.exterior")
+    because = [f"schema:{stream.schema.split('/')[-1]}" if stream.schema else f"format:{stream.encoding}"]
+    if named is not None and named.data.startswith("image."):
+        because.append(named.rule)
+    certainty = Certainty.LIKELY if stream.kind == "picture" else Certainty.CERTAIN
+    return (FieldClass("data", data, certainty, (*because, *seen.because)),), (data,)
+
+
+def _shown(name: str | None, instead: str) -> str:
+    """Give a name that came from outside, unless something that identifies stands in it."""
+    return f"{instead} (name withheld)" if name is None or recognise(name) else name
+
+
+def _outside(name: str, reader: Reader) -> tuple[Outside, ...]:
+    found: dict[Outside, None] = {}
+
+    def put(where: str, hits: Iterable[Hit]) -> None:
+        for hit in hits:
+            found[Outside(where, hit.data, (hit.rule,))] = None
+
+    put("file name", recognise(name.replace("/", " ").replace("\\", " ")))
+    for stream in reader.streams:
+        put("stream name", recognise(stream.name))
+        put("schema name", recognise(stream.schema or ""))
+        put("schema text", recognise(stream.schema_text))
+    for one in reader.outside():
+        put(one.where, recognise(one.name))
+        put(*_one_outside(one))
+    return tuple(found)
+
+
+def _one_outside(one: OutsideText) -> tuple[str, tuple[Hit, ...]]:
+    """Classify one text, picture or block that lies outside payloads."""
+    where = f"{one.where} {one.name}" if one.name and not recognise(one.name) else one.where
+    if one.kind == "position":
+        return where, (Hit(DataClass("location.position"), "format: a place"),)
+    if one.kind == "picture":
+        return where, (Hit(DataClass("image.exterior"), "format: a picture beside the data"),)
+    hits = recognise_bytes(one.data)
+    if one.kind == "bytes":
+        return where, (*hits, Hit(_UNKNOWN, "format: bytes that no rule explains"))
+    if not one.whole:
+        hits = (*hits, Hit(_UNKNOWN, "text: longer than carnet looks through"))
+    if hits or one.where in _DULL or one.name in _DULL_NAMES or not one.data.strip(b"\x00 \r\n"):
+        return where, hits
+    return where, (Hit(DataClass("text"), "text: free text, nothing recognised"),)

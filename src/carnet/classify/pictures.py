@@ -1,0 +1,154 @@
+"""The third look at pictures: faces and number plates, found and measured in frames spread over a stream.
+
+`faces_px_max` and `plates_px_max` are the longer side of the largest one found, in pixels of the frame.
+Without a finding, `contains_faces` is False only when every frame was looked at; else it is unknown, and absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from carnet.errors import MissingExtraError, UnreadableError
+from carnet.formats.cdr import codec, compressed_image
+from carnet.formats.picture import MOST_PIXELS, decode_picture
+from carnet.formats.reader import Message
+from carnet.model.factsheet import FactValue, Tool
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+LOOKED_AT = 16
+_RAW = {"rgb8": 3, "bgr8": 3, "mono8": 1, "rgba8": 4, "bgra8": 4}
+
+
+class Spread(Generic[T]):
+    """Keeps at most `2 * most - 1` items of a stream of unknown length, evenly spread, the first among them."""
+
+    def __init__(self, most: int = LOOKED_AT) -> None:
+        self._most = most
+        self._every = 1
+        self.count = 0
+        self.items: list[T] = []
+
+    def wants(self) -> bool:
+        """Say whether the next item will be kept; asked before it is made."""
+        return self.count % self._every == 0
+
+    def offer(self, item: T | None) -> None:
+        """Take the next item; None where `wants` said no."""
+        if self.wants() and item is not None:
+            self.items.append(item)
+            if len(self.items) >= 2 * self._most:
+                del self.items[1::2]
+                self._every *= 2
+        self.count += 1
+
+
+@dataclass(slots=True)
+class Seen:
+    """What looking at pictures gave: facts, tools, what to say, and how many did not decode."""
+
+    facts: dict[str, FactValue] = field(default_factory=dict)
+    tools: tuple[Tool, ...] = ()
+    because: tuple[str, ...] = ()
+    unreadable: int = 0
+
+
+def form_of(data: bytes | memoryview[int]) -> str | None:
+    """Give `jpeg` or `png` by the first bytes, else None."""
+    head = bytes(data[:8])
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    return "png" if head.startswith(b"\x89PNG\r\n\x1a\n") else None
+
+
+def picture_of(message: Message) -> NDArray[Any]:
+    """Give the picture of a message of a `pictures` stream: H x W x 3, BGR.
+
+    Raises:
+        UnreadableError: it does not decode, or is written in a way that carnet does not read.
+    """
+    stream = message.stream
+    if stream.encoding == "cdr" and (stream.schema or "").endswith("/CompressedImage"):
+        payload: bytes | memoryview[int] = compressed_image(message.data).picture(message.data)
+    elif stream.encoding == "json":
+        try:
+            payload = base64.b64decode(json.loads(message.data)["data"], validate=True)
+        except (ValueError, KeyError, TypeError, binascii.Error, RecursionError) as error:
+            raise UnreadableError("a picture message is not what its type says", where="message") from error
+    elif stream.encoding in {"cdr", "ros1"}:
+        value = codec(stream.schema or "", stream.schema_text, stream.encoding).decode(message.data)
+        if not hasattr(value, "height"):
+            payload = bytes(value.data)
+        else:
+            return _raw_picture(value)
+    else:
+        raise UnreadableError("the pictures are in an encoding that carnet does not read")
+    form = form_of(payload)
+    if form is None:
+        raise UnreadableError("the pictures are neither JPEG nor PNG")
+    return decode_picture(payload, form)
+
+
+def _raw_picture(value: Any) -> NDArray[Any]:
+    import cv2
+    import numpy as np
+
+    depth = _RAW.get(str(value.encoding))
+    height, width, step = int(value.height), int(value.width), int(value.step)
+    if depth is None:
+        raise UnreadableError("the raw pictures are in a pixel format that carnet does not read")
+    if not 0 < height * width <= MOST_PIXELS or step < width * depth or height * step > value.data.size:
+        raise UnreadableError("a raw picture is not as large as it says", where="message")
+    rows = np.asarray(value.data[: height * step]).reshape(height, step)[:, : width * depth]
+    picture = rows.reshape(height, width, depth)
+    turn = {
+        "rgb8": cv2.COLOR_RGB2BGR,
+        "rgba8": cv2.COLOR_RGBA2BGR,
+        "bgra8": cv2.COLOR_BGRA2BGR,
+        "mono8": cv2.COLOR_GRAY2BGR,
+    }.get(str(value.encoding))
+    return picture if turn is None else cv2.cvtColor(picture, turn)
+
+
+def look(pictures: list[NDArray[Any]], total: int, unreadable: int) -> Seen:
+    """Find and measure faces and plates.
+
+    Args:
+        pictures: H x W x 3, BGR: those that were chosen and decoded.
+        total: how many pictures the stream has.
+        unreadable: how many of the chosen did not decode.
+    """
+    seen = Seen(unreadable=unreadable)
+    if not pictures:
+        return seen
+    try:
+        from carnet.detectors import face_detector, plate_detector
+
+        detectors = (("faces", face_detector()), ("plates", plate_detector()))
+    except MissingExtraError:
+        seen.because = ("contents: not looked at, carnet[vision] is not installed",)
+        return seen
+    all_seen = len(pictures) == total
+    words = [f"contents: {len(pictures)} of {total} frames looked at"]
+    tools = []
+    for what, detector in detectors:
+        largest = 0
+        for picture in pictures:
+            for box in detector.find(picture):
+                largest = max(largest, round(max(box.w, box.h)))
+        if largest:
+            seen.facts[f"{what}_px_max"] = largest
+            seen.facts[f"contains_{what}"] = True
+            words.append(f"{what} up to {largest} px")
+        elif all_seen:
+            seen.facts[f"contains_{what}"] = False
+        tools.append(detector.tool)
+    seen.tools = tuple(tools)
+    seen.because = (", ".join(words),)
+    return seen

@@ -1,0 +1,109 @@
+"""Which country a point lies in, as far as coarse outlines can say it.
+
+Outlines are Natural Earth 1:50m: good to a few kilometres, so a point within `MARGIN_KM` of two countries has
+none, and a point at sea within the margin of one only has that one. Which territory belongs to whom for a law
+is the lawbook's business, not this file's: the outlines have their own view of disputed borders.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from carnet.errors import InputError
+from carnet.model.ids import Country
+
+MARGIN_KM = 10.0
+DATA_SHA256 = "c44d2c63c916c3ceacf786bc134176f25f0094bf864b35ab28ad774c6509abea"
+_KM_PER_DEGREE = 111.195
+_MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ring:
+    code: str | None
+    box: tuple[float, float, float, float]
+    points: tuple[tuple[float, float], ...]
+
+
+@cache
+def _rings() -> tuple[_Ring, ...]:
+    packed = files("carnet.classify").joinpath("data/countries.json.gz").read_bytes()
+    if hashlib.sha256(packed).hexdigest() != DATA_SHA256:
+        raise InputError(
+            "the country outlines are not the ones that this release ships",
+            where="classify/data/countries.json.gz",
+            remedy="install carnet again",
+        )
+    form = json.loads(gzip.decompress(packed))
+    (sx, sy), (ox, oy) = form["grid"]["scale"], form["grid"]["origin"]
+    shapes = []
+    for shape in form["shapes"]:
+        for flat in shape["rings"]:
+            x = y = 0
+            points: list[tuple[float, float]] = []
+            for dx, dy in zip(flat[::2], flat[1::2], strict=True):
+                x, y = x + dx, y + dy
+                points.append((x * sx + ox, y * sy + oy))
+            # One entry a ring: far territories must not make every country's box as wide as the world.
+            xs, ys = [one[0] for one in points], [one[1] for one in points]
+            shapes.append(_Ring(shape["code"], (min(xs), min(ys), max(xs), max(ys)), tuple(points)))
+    return tuple(shapes)
+
+
+def _inside(ring: tuple[tuple[float, float], ...], x: float, y: float) -> bool:
+    inside = False
+    x0, y0 = ring[-1]
+    for x1, y1 in ring:
+        if (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0:
+            inside = not inside
+        x0, y0 = x1, y1
+    return inside
+
+
+def _near(ring: tuple[tuple[float, float], ...], x: float, y: float) -> bool:
+    """Say whether an edge of the ring is within the margin, on a plane about the point."""
+    kx = math.cos(math.radians(y)) * _KM_PER_DEGREE
+    ky = _KM_PER_DEGREE
+    ax, ay = (ring[-1][0] - x) * kx, (ring[-1][1] - y) * ky
+    for px, py in ring:
+        bx, by = (px - x) * kx, (py - y) * ky
+        dx, dy = bx - ax, by - ay
+        length = dx * dx + dy * dy
+        share = 0.0 if length == 0 else max(0.0, min(1.0, -(ax * dx + ay * dy) / length))
+        if math.hypot(ax + share * dx, ay + share * dy) <= MARGIN_KM:
+            return True
+        ax, ay = bx, by
+    return False
+
+
+def country_at(latitude: float, longitude: float) -> Country | None:
+    """Give the country of a point in WGS-84 degrees; None near a border, at sea, or where nobody says.
+
+    Raises:
+        InputError: the outlines that ship with carnet have been changed.
+    """
+    if not (abs(latitude) <= _MOST_LATITUDE and abs(longitude) <= _MOST_LONGITUDE):
+        return None
+    dy = MARGIN_KM / _KM_PER_DEGREE
+    dx = dy / max(0.01, math.cos(math.radians(latitude)))
+    within: dict[str | None, int] = {}
+    near: set[str | None] = set()
+    for ring in _rings():
+        west, south, east, north = ring.box
+        if west - dx <= longitude <= east + dx and south - dy <= latitude <= north + dy:
+            if _inside(ring.points, longitude, latitude):
+                within[ring.code] = within.get(ring.code, 0) + 1
+            if _near(ring.points, longitude, latitude):
+                near.add(ring.code)
+    # An even count is a hole: a country that lies within another.
+    candidates = {code for code, count in within.items() if count % 2} | near
+    if len(candidates) != 1:
+        return None
+    code = candidates.pop()
+    return Country(code) if code else None

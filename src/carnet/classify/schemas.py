@@ -1,0 +1,105 @@
+"""Message types that everybody uses, and what their fields are in law.
+
+ROS 2 common_interfaces (sensor_msgs, geometry_msgs, nav_msgs, ...), gps_common, can_msgs, Foxglove schemas. A
+type that is not here is walked field by field by name and by value.
+"""
+
+from __future__ import annotations
+
+import re
+
+from carnet.model.ids import DataClass
+
+# Type name without package kind -> (pattern of the field's path, class), first match decides.
+_TYPES: dict[str, tuple[tuple[str, str], ...]] = {
+    "sensor_msgs/NavSatFix": ((r".*", "location.position"),),
+    "gps_common/GPSFix": (
+        (
+            r"latitude|longitude|altitude|speed|track|climb|dip|err.*|.*dop|pitch|roll|rdd",
+            "location.position",
+        ),
+        (r".*", "location.position"),
+    ),
+    "geographic_msgs/GeoPoint": ((r".*", "location.position"),),
+    "geographic_msgs/GeoPoseStamped": ((r".*", "location.position"),),
+    "foxglove.LocationFix": (
+        (r"latitude|longitude|altitude", "location.position"),
+        (r".*", "location.position"),
+    ),
+    "foxglove.LocationFixes": ((r".*", "location.position"),),
+    "nmea_msgs/Sentence": ((r"sentence", "location.position"),),
+    "nav_msgs/Odometry": ((r"pose\.pose\.position\..*", "location.position"), (r".*", "driving.dynamics")),
+    "nav_msgs/Path": ((r".*", "location.position"),),
+    "geometry_msgs/PoseStamped": ((r".*position\..*", "location.position"), (r".*", "driving.dynamics")),
+    "geometry_msgs/PoseWithCovarianceStamped": (
+        (r".*position\..*", "location.position"),
+        (r".*", "driving.dynamics"),
+    ),
+    "tf2_msgs/TFMessage": ((r".*translation\..*", "location.position"), (r".*", "driving.dynamics")),
+    "foxglove.PoseInFrame": ((r".*", "location.position"),),
+    "foxglove.FrameTransform": ((r".*", "location.position"),),
+    "sensor_msgs/Imu": ((r".*", "driving.dynamics"),),
+    "sensor_msgs/MagneticField": ((r".*", "driving.dynamics"),),
+    "geometry_msgs/TwistStamped": ((r".*", "driving.dynamics"),),
+    "geometry_msgs/Twist": ((r".*", "driving.dynamics"),),
+    "geometry_msgs/AccelStamped": ((r".*", "driving.dynamics"),),
+    "sensor_msgs/CompressedImage": ((r".*", "image.exterior"),),
+    "sensor_msgs/Image": ((r".*", "image.exterior"),),
+    "foxglove.CompressedImage": ((r".*", "image.exterior"),),
+    "foxglove.RawImage": ((r".*", "image.exterior"),),
+    "foxglove.CompressedVideo": ((r".*", "image.exterior"),),
+    "sensor_msgs/PointCloud2": ((r".*", "ranging.lidar"),),
+    "sensor_msgs/PointCloud": ((r".*", "ranging.lidar"),),
+    "sensor_msgs/LaserScan": ((r".*", "ranging.lidar"),),
+    "velodyne_msgs/VelodyneScan": ((r".*", "ranging.lidar"),),
+    "foxglove.PointCloud": ((r".*", "ranging.lidar"),),
+    "foxglove.LaserScan": ((r".*", "ranging.lidar"),),
+    "radar_msgs/RadarScan": ((r".*", "ranging.radar"),),
+    "radar_msgs/RadarTracks": ((r".*", "ranging.radar"),),
+    "sensor_msgs/Range": ((r".*", "ranging.ultrasonic"),),
+    "audio_common_msgs/AudioData": ((r".*", "audio.cabin"),),
+    "audio_common_msgs/AudioDataStamped": ((r".*", "audio.cabin"),),
+    "foxglove.RawAudio": ((r".*", "audio.cabin"),),
+    "vision_msgs/Detection2DArray": ((r".*", "perception.objects"),),
+    "vision_msgs/Detection3DArray": ((r".*", "perception.objects"),),
+    "sensor_msgs/BatteryState": ((r".*", "energy.battery"),),
+    "diagnostic_msgs/DiagnosticArray": ((r".*", "diagnostics.log"),),
+    "sensor_msgs/TimeReference": ((r".*", "diagnostics.log"),),
+    "rosgraph_msgs/Clock": ((r".*", "diagnostics.log"),),
+    "sensor_msgs/CameraInfo": ((r".*", "diagnostics.log"),),
+    "rcl_interfaces/Log": ((r"msg", "text"), (r".*", "diagnostics.log")),
+    "rosgraph_msgs/Log": ((r"msg", "text"), (r".*", "diagnostics.log")),
+    "foxglove.Log": ((r"message", "text"), (r".*", "diagnostics.log")),
+    "std_msgs/String": ((r"data", "text"),),
+}
+_FRAMEWORK = re.compile(
+    r"(^|.*\.)(header\.|stamp($|\.)|seq$|sec$|nsec$|nanosec$|frame_id$|child_frame_id$|.*covariance)"
+)
+
+
+def plain_type(schema: str | None) -> str:
+    """Give a type's name as ROS 1 writes it: `sensor_msgs/msg/Imu` is `sensor_msgs/Imu`."""
+    return (schema or "").replace("/msg/", "/", 1)
+
+
+def is_framework(path: str) -> bool:
+    """Say whether a field is part of the frame (stamp, frame name, covariance) and no data of its own."""
+    return _FRAMEWORK.match(path) is not None
+
+
+def is_known(schema: str | None) -> bool:
+    """Say whether this file knows the type."""
+    return plain_type(schema) in _TYPES
+
+
+def class_by_schema(schema: str | None, path: str) -> DataClass | None:
+    """Give the class of a field of a known type; None when the type or the field is not known."""
+    for pattern, data in _TYPES.get(plain_type(schema), ()):
+        if re.fullmatch(pattern, path):
+            return DataClass(data)
+    return None
+
+
+def classes_of_schema(schema: str | None) -> tuple[DataClass, ...]:
+    """Give every class that a known type holds, without looking at fields."""
+    return tuple(dict.fromkeys(DataClass(data) for _, data in _TYPES.get(plain_type(schema), ())))

@@ -1,0 +1,81 @@
+"""Tracks: length and countries of a line of positions; coordinates never leave this file's values.
+
+Positions are WGS-84 degrees; length is the haversine formula on a sphere of 6,371,008.8 m (mean radius of
+GRS 80), summed over the points in order.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from carnet.classify.places import country_at
+from carnet.model.factsheet import FactValue
+
+EARTH_M = 6_371_008.8
+_MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
+_CELL = 20
+_SHORTEST_KM = 0.05
+
+
+def haversine_m(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
+    """Give the distance of two places in metres."""
+    p, q = math.radians(latitude), math.radians(other_latitude)
+    h = (
+        math.sin((q - p) / 2) ** 2
+        + math.cos(p) * math.cos(q) * math.sin(math.radians(other_longitude - longitude) / 2) ** 2
+    )
+    return 2 * EARTH_M * math.asin(math.sqrt(min(1.0, h)))
+
+
+def is_place(latitude: float, longitude: float) -> bool:
+    """Say whether two numbers can be a fix: finite, in range, not the zero that receivers send without one."""
+    return (
+        math.isfinite(latitude)
+        and math.isfinite(longitude)
+        and abs(latitude) <= _MOST_LATITUDE
+        and abs(longitude) <= _MOST_LONGITUDE
+        and not (latitude == 0 and longitude == 0)
+    )
+
+
+@dataclass(slots=True)
+class Track:
+    """Adds up a track, point by point."""
+
+    points: int = 0
+    metres: float = 0.0
+    _last: tuple[float, float] | None = None
+    _cells: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+
+    def add(self, latitude: float, longitude: float) -> None:
+        """Take one position in degrees; what cannot be a fix is left out."""
+        if not is_place(latitude, longitude):
+            return
+        if self._last is not None:
+            self.metres += haversine_m(*self._last, latitude, longitude)
+        self._last = (latitude, longitude)
+        self.points += 1
+        # Countries are asked once for a cell of a twentieth of a degree.
+        self._cells.setdefault(
+            (math.floor(latitude * _CELL), math.floor(longitude * _CELL)), (latitude, longitude)
+        )
+
+    @property
+    def km(self) -> float:
+        """Length in kilometres, to ten metres."""
+        return round(self.metres / 1000, 2)
+
+    @property
+    def is_trajectory(self) -> bool:
+        """Whether the points make a line rather than a place."""
+        return self.points > 1 and self.km >= _SHORTEST_KM
+
+    def facts(self) -> dict[str, FactValue]:
+        """Give points, km and countries; a country that the outlines cannot tell leaves `countries` out."""
+        facts: dict[str, FactValue] = {"points": self.points, "km": self.km}
+        countries = {country_at(*place) for place in self._cells.values()}
+        named = tuple(sorted(one for one in countries if one is not None))
+        if named and None not in countries:
+            facts["countries"] = named
+        return facts

@@ -1,0 +1,265 @@
+"""`carnet scan`: what is in these files, in law. Reads in place, writes nothing, moves nothing."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from carnet.errors import CarnetError, InputError, MissingExtraError, UnreadableError
+from carnet.model.countries import COUNTRIES
+from carnet.model.factsheet import FactSheet, ReadState
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+LARGEST_COMPANION = 16 * 1024 * 1024
+_QUIET_SECONDS = 2.0
+_NARROW = 60
+
+# What a class means to somebody who has to answer for it; the longest path that covers a class speaks.
+MEANINGS: dict[str, str] = {
+    "identity": "says who somebody is",
+    "vehicle_id.vin": "names one car, and through it its owner",
+    "vehicle_id": "names one car or one device",
+    "biometric": "a body's own marks: sensitive in China and special in Europe",
+    "image.exterior": "people and number plates outside the car; important data in China from certain sizes and places",
+    "image.cabin": "people inside the car: always personal, sensitive in China",
+    "image": "pictures",
+    "audio": "sound: voices can be told apart",
+    "ranging": "what lidar, radar and ultrasound saw",
+    "perception": "what software made of the sensors",
+    "location.trajectory": "a line of places: leads home; sensitive in China",
+    "location": "where somebody was: always personal, sensitive in China",
+    "driving": "how the car moved; personal where it leads to somebody",
+    "energy": "battery and charging",
+    "body": "doors, seats, lights, climate",
+    "diagnostics": "faults and logs",
+    "design": "how the car is built",
+    "text": "free text that may hold anything",
+    "unknown": "not understood: handled as the strictest, and not passed on",
+}
+
+
+def describe_file(path: Path, companions: Mapping[str, bytes], *, name: str, hash_content: bool) -> FactSheet:
+    """Make the fact sheet of one file on disk; a file that cannot be read is blocked, never an end.
+
+    Args:
+        path: the file.
+        companions: databases beside it, by name.
+        name: its name with the folders that were asked for, to be looked through.
+        hash_content: put the SHA-256 of its bytes on the sheet.
+
+    Raises:
+        MissingExtraError: a library that reads the format is not installed.
+    """
+    from carnet.classify import describe
+
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            return _blocked(0, "it is a symbolic link: name the file itself")
+        if not stat.S_ISREG(mode):
+            return _blocked(0, "it is not a regular file")
+        with path.open("rb") as source:
+            return describe(source, name=name, companions=companions, hash_content=hash_content)
+    except OSError as error:
+        return _blocked(0, f"it cannot be opened: {error.strerror or 'unknown error'}")
+    except MissingExtraError:
+        raise
+    except CarnetError as error:
+        return _blocked(path.stat().st_size, error.what)
+    except Exception as error:  # noqa: BLE001 -- a reader's mistake must block its file, not end the scan
+        return _blocked(path.stat().st_size, f"a reader failed on it ({type(error).__name__}): please report")
+
+
+def _blocked(length: int, why: str) -> FactSheet:
+    return FactSheet(format=None, bytes=length, state=ReadState.BLOCKED, reason=why)
+
+
+def _files(paths: list[str]) -> Iterator[tuple[Path, str]]:
+    """Give every file with the name to look through, sorted, each once."""
+    seen: set[Path] = set()
+    for text in paths:
+        if "://" in text:
+            raise InputError(
+                "this release scans local paths only",
+                where="PATH",
+                remedy="copy or mount the bucket inside its region and scan it there",
+            )
+        root = Path(text)
+        if not root.exists() and not root.is_symlink():
+            raise UnreadableError("there is no such file or folder", where=text, remedy="check the path")
+        found = sorted(one for one in root.rglob("*") if not one.is_dir()) if root.is_dir() else [root]
+        for path in found:
+            if path not in seen:
+                seen.add(path)
+                yield path, path.relative_to(root.parent).as_posix() if root.name else path.as_posix()
+
+
+def _companions(folder: Path, cache: dict[Path, dict[str, bytes]]) -> dict[str, bytes]:
+    """Give the CAN databases of a folder by name; one that is too large or unreadable is left out."""
+    if folder not in cache:
+        cache[folder] = {}
+        for one in sorted(folder.glob("*")):
+            try:
+                if one.suffix.lower() == ".dbc" and one.is_file() and one.stat().st_size <= LARGEST_COMPANION:
+                    cache[folder][one.name] = one.read_bytes()
+            except OSError:
+                continue
+    return cache[folder]
+
+
+@app.command()
+def scan(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files and folders.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document (scan: v1).")] = False,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", help="Where you are, as in CN: says what was recorded elsewhere."),
+    ] = None,
+    hash_content: Annotated[bool, typer.Option("--hash", help="Also give the SHA-256 of each file.")] = False,
+) -> None:
+    """Say what is in these files, in law: classes, sizes, places, and what could not be read.
+
+    Example: carnet scan samples/shanghai_drive --json
+    """
+    if region is not None and region not in COUNTRIES:
+        raise InputError("a region is an ISO 3166-1 alpha-2 code such as CN", where="--region")
+    items: list[tuple[Path, FactSheet]] = []
+    cache: dict[Path, dict[str, bytes]] = {}
+    began = time.monotonic()
+    for path, name in _files(paths):
+        if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
+            sys.stderr.write(f"\r{len(items)} files looked at")
+        sheet = describe_file(path, _companions(path.parent, cache), name=name, hash_content=hash_content)
+        items.append((path, sheet))
+    if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
+        sys.stderr.write("\r\x1b[K")
+    if not items:
+        raise UnreadableError(
+            "there is no file in it", where=paths[0], remedy="name a folder that holds files"
+        )
+    items.sort(key=lambda one: str(one[0]))
+    sys.stdout.write(
+        json.dumps(_document(items), ensure_ascii=False) + "\n" if as_json else _report(items, region)
+    )
+
+
+def _document(items: list[tuple[Path, FactSheet]]) -> dict[str, Any]:
+    states = Counter(sheet.state for _, sheet in items)
+    classes = Counter(one for _, sheet in items for one in sheet.data)
+    return {
+        "scan": "v1",
+        "items": [{"path": str(path), **sheet.to_json()} for path, sheet in items],
+        "summary": {
+            **{state.value: states[state] for state in ReadState},
+            "data": dict(sorted(classes.items())),
+        },
+    }
+
+
+def _clean(text: str) -> str:
+    """Keep what came from outside from writing to the terminal as anything but letters."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _size(length: int) -> str:
+    value = float(length)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":  # noqa: PLR2004 -- decimal prefixes
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{length} B"
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    parts = []
+    for what in ("faces", "plates"):
+        if f"{what}_px_max" in facts:
+            parts.append(f"{what} up to {facts[f'{what}_px_max']} px")
+        elif facts.get(f"contains_{what}") is False:
+            parts.append(f"no {what} found")
+    if "km" in facts:
+        parts.append(f"{facts['points']} points, {facts['km']} km")
+    if "countries" in facts:
+        parts.append("in " + ", ".join(facts["countries"]))
+    return "; ".join(parts)
+
+
+def _report(items: list[tuple[Path, FactSheet]], region: str | None) -> str:
+    states = Counter(sheet.state for _, sheet in items)
+    lines = [
+        f"{len(items)} files: {states[ReadState.READ]} read, {states[ReadState.PARTLY]} partly, "
+        f"{states[ReadState.BLOCKED]} blocked",
+    ]
+    for path, sheet in items:
+        head = f"{_clean(str(path))}  {sheet.format or 'no known format'}, {_size(sheet.bytes)}, {sheet.state.value}"
+        lines += ["", head]
+        if sheet.sha256:
+            lines.append(f"  sha256 {sheet.sha256}")
+        if sheet.reason:
+            lines.append(f"  {_clean(sheet.reason)}")
+        rows = [
+            (
+                _clean(one.name),
+                str(one.count),
+                ", ".join(one.data) or "nothing that law names",
+                _facts(one.facts),
+            )
+            for one in sheet.streams
+        ]
+        widths = [min(_NARROW, max((len(row[column]) for row in rows), default=0)) for column in range(2)]
+        for name, count, data, facts in rows:
+            lines.append(
+                f"  {name:<{widths[0]}}  {count:>{widths[1]}}  {data}{f' ({facts})' if facts else ''}"
+            )
+        lines += [f"  outside, {_clean(one.where)}: {one.data} ({one.because[0]})" for one in sheet.outside]
+    classes = Counter(one for _, sheet in items for one in sheet.data)
+    if classes:
+        lines += ["", "In law:"]
+        width = max(map(len, classes))
+        lines += [
+            f"  {one:<{width}}  {count} {'file' if count == 1 else 'files'}: {_meaning(one)}"
+            for one, count in sorted(classes.items())
+        ]
+    if region is not None:
+        lines += _elsewhere(items, region)
+    if states[ReadState.BLOCKED]:
+        lines += ["", "What is blocked is kept and not passed on: nobody knows what it holds."]
+    return "\n".join(lines) + "\n"
+
+
+def _elsewhere(items: list[tuple[Path, FactSheet]], region: str) -> list[str]:
+    countries: Counter[str] = Counter()
+    for _, sheet in items:
+        found = {one for stream in sheet.streams for one in _countries(stream.facts)}
+        countries.update(found)
+    if not countries:
+        return ["", f"No track says where it was recorded; whether {region} is the origin is yours to say."]
+    said = ", ".join(
+        f"{one} ({count} {'file' if count == 1 else 'files'})" for one, count in sorted(countries.items())
+    )
+    lines = ["", f"Tracks lie in: {said}."]
+    if set(countries) - {region}:
+        lines.append(
+            f"What was recorded outside {region} has another country of origin: its law has a say as well."
+        )
+    return lines
+
+
+def _countries(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    value = facts.get("countries", ())
+    return tuple(value) if isinstance(value, tuple | list) else ()
+
+
+def _meaning(data: str) -> str:
+    while data not in MEANINGS and "." in data:
+        data = data.rpartition(".")[0]
+    return MEANINGS.get(data, "vehicle data")

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import csv
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carnet.classify.text import find_vins, recognise, recognise_bytes, vin_check_digit_holds
+
+
+def classes(text):
+    return {hit.data for hit in recognise(text)}
+
+
+def test_real_vins_are_found_and_wrong_ones_are_not(shared):
+    with (shared / "data" / "vin" / "vins.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 35
+    for row in rows:
+        invalid = row["note"].startswith("INVALID")
+        found = find_vins(f"vin={row['vin']}")
+        assert bool(found) is not invalid, row["note"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1M8GDM9AXKP042788", "drive_1M8GDM9AXKP042788.mcap", "car 1m8gdm9axkp042788 x"]
+)
+def test_a_vin_with_check_digit_needs_no_word(text):
+    assert classes(text) == {"vehicle_id.vin"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1M8GDM9A1KP042788",  # wrong check digit, no word beside it
+        "0123456789abcdef0",  # hexadecimal
+        "11111111111111111",
+        "part 1M8GDM9AXKP0427889",
+        "torque 12.5, 13.5 Nm",
+        "version 1.2.3-4 build 20260801",
+        "2026-08-01T10:00:00+08:00",
+        "frames 1533226488.429536256",
+        "sha 9f86d081884c7d659a2feaa0c55ad015",
+    ],
+)
+def test_hard_negatives(text):
+    assert classes(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("沪A12345", "vehicle_id.plate"),
+        ("车牌 粤B·D12345", "vehicle_id.plate"),
+        ("write to driver@fleet.example.", "identity.contact"),
+        ("call 13812345678", "identity.contact"),
+        ("Tel. +49 711 1234567", "identity.contact"),
+        ("id 11010519491231002X", "identity.government"),
+        ("IMEI 490154203237518", "vehicle_id.device"),
+        ("00:1b:44:11:3a:b7", "vehicle_id.device"),
+        ("+31.1204+121.1981/", "location.position"),
+        ("31.23041, 121.47370", "location.position"),
+        ("lat=31.2304", "location.position"),
+        ("$GPGGA,123519,4807.038,N,01131.000,E", "location.position"),
+    ],
+)
+def test_what_identifies_is_found(text, data):
+    assert data in classes(text)
+
+
+def test_sixteen_bit_text_is_read_too():
+    assert {hit.data for hit in recognise_bytes("driver@fleet.example".encode("utf-16-le"))} == {
+        "identity.contact"
+    }
+
+
+@given(st.text("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", min_size=17, max_size=17), st.integers(0, 16))
+def test_one_changed_digit_breaks_the_check(vin, place):
+    if not vin_check_digit_holds(vin) or place == 8:
+        return
+    for sign in "0123456789":
+        changed = vin[:place] + sign + vin[place + 1 :]
+        if vin[place].isdigit() and sign != vin[place]:
+            assert not vin_check_digit_holds(changed)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400))
+def test_any_bytes_are_looked_through(data):
+    for hit in recognise_bytes(data):
+        assert hit.rule.startswith("text:")
