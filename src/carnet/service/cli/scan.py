@@ -29,7 +29,7 @@ MEANINGS: dict[str, str] = {
     "vehicle_id.vin": "names one car, and through it its owner",
     "vehicle_id": "names one car or one device",
     "biometric": "a body's own marks: sensitive in China and special in Europe",
-    "image.exterior": "people and number plates outside the car; important data in China from certain sizes and places",
+    "image.exterior": "people and number plates outside the car; from certain sizes on, important data in China",
     "image.cabin": "people inside the car: always personal, sensitive in China",
     "image": "pictures",
     "audio": "sound: voices can be told apart",
@@ -195,10 +195,8 @@ def _facts(facts: Mapping[str, Any]) -> str:
 
 def _report(items: list[tuple[Path, FactSheet]], region: str | None) -> str:
     states = Counter(sheet.state for _, sheet in items)
-    lines = [
-        f"{len(items)} files: {states[ReadState.READ]} read, {states[ReadState.PARTLY]} partly, "
-        f"{states[ReadState.BLOCKED]} blocked",
-    ]
+    counts = ", ".join(f"{states[state]} {state.value}" for state in ReadState)
+    lines = [f"{len(items)} {'file' if len(items) == 1 else 'files'}: {counts}"]
     for path, sheet in items:
         head = f"{_clean(str(path))}  {sheet.format or 'no known format'}, {_size(sheet.bytes)}, {sheet.state.value}"
         lines += ["", head]
