@@ -42,14 +42,16 @@ class _Answer:
     missing: dict[str, str]
     presumed: frozenset[str]
     certainties: tuple[str, ...]
+    laxest: Verdict
 
 
-def decide(movement: Movement, lawbook: Lawbook) -> Decision:
+def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Decision:
     """Judge a movement under a lawbook.
 
     Args:
         movement: with its `date`; the judge has no clock.
         lawbook: the law to apply, on that date.
+        explain: give findings too; without them the answer is the same and comes sooner.
 
     Raises:
         MovementError: no date, a class of data or a fact that the lawbook does not register, with the place.
@@ -66,9 +68,8 @@ def decide(movement: Movement, lawbook: Lawbook) -> Decision:
         spoken_for |= law.countries
         judge = Judge(law, facts)
         if law.reach.test(judge, MOVEMENT) is not False:
-            answers.append(_ask(order, judge, facts, day_is_modelled=law.modelled))
-    places = facts.values[MOVEMENT, "places"]
-    silent = tuple(sorted(set(places) - spoken_for))
+            answers.append(_ask(order, judge, facts, explain=explain))
+    silent = tuple(sorted(set(facts.values[MOVEMENT, "places"]) - spoken_for))
     answers.sort(key=lambda one: (-STRICTNESS.index(one.entry.verdict), one.entry.code))
     entries = tuple(one.entry for one in answers)
     verdict = strictest(tuple(entry.verdict for entry in entries))
@@ -87,6 +88,7 @@ def decide(movement: Movement, lawbook: Lawbook) -> Decision:
         exceptional_routes=head.exceptional_routes if head else (),
         routes_open=head.routes_open if head else False,
         not_modelled=silent,
+        laxest=strictest(tuple(one.laxest for one in answers)),
     )
 
 
@@ -106,7 +108,7 @@ def check_names(movement: Movement, lawbook: Lawbook) -> None:
     lawbook.register.check(movement)
 
 
-def _ask(order: Order, judge: Judge, facts: Situation, *, day_is_modelled: bool) -> _Answer:
+def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Answer:
     """Put the question to one legal order."""
     note: str | None = None
     try:
@@ -127,7 +129,7 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, day_is_modelled: bool)
     notes = {one.note for one in possible if one.note}
     note = note or next(iter(sorted(notes)), None)
     if verdict is not Verdict.PROHIBITED:
-        if not day_is_modelled:
+        if not judge.law.modelled:
             verdict, routes = Verdict.UNDECIDED, ()
             missing = {f"the law of {order.code} before {order.law_from.isoformat()}": "law"}
             note = f"this lawbook knows {order.name} from {order.law_from.isoformat()} on"
@@ -135,8 +137,9 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, day_is_modelled: bool)
             verdict, routes = Verdict.UNDECIDED, ()
             note = "; ".join(text for clashes in facts.contradicted.values() for _, text in clashes)
     judge.look()
-    findings, per_content = findings_of(judge, order)
-    live = rests_on(judge)
+    quiet = verdict is not Verdict.UNDECIDED and not routes_open
+    findings, per_content = findings_of(judge, order, determinations, quiet=quiet) if explain else ((), ())
+    live = rests_on(judge, determinations)
     entry = Entry(
         code=order.code,
         verdict=verdict,
@@ -157,6 +160,7 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, day_is_modelled: bool)
         missing,
         live.presumed,
         live.certainties or (order.default_certainty,),
+        min((one.verdict for one in possible), key=STRICTNESS.index, default=Verdict.UNDECIDED),
     )
 
 
@@ -190,10 +194,12 @@ def _determine(
     clashes = facts.contradicted.get(at, ())
     certain = frozenset.intersection(*possible)
     found = [what for what in DETERMINATIONS if what in certain]
-    if clashes or any(one != possible[0] for one in possible):
-        open_names = tuple((path, path.rsplit(".", 1)[-1]) for path, _ in clashes)
-        # What is certain stays said, unless something stricter is still possible above it.
-        return ("undecided", *found), open_names
+    if clashes:
+        return ("undecided", *found), tuple((path, path.rsplit(".", 1)[-1]) for path, _ in clashes)
+    # What is certain stays said; the item is undecided where something stricter is still possible.
+    rank = DETERMINATIONS.index(found[0]) if found else DETERMINATIONS.index("ordinary")
+    if any(DETERMINATIONS.index(what) < rank for one in possible for what in one):
+        return ("undecided", *found), ()
     return tuple(found) or ("ordinary",), ()
 
 
@@ -216,7 +222,7 @@ def _contents(movement: Movement, answers: list[_Answer]) -> tuple[ContentAnswer
             head = "undecided"
         else:
             head = min(heads, key=DETERMINATIONS.index)
-        findings = tuple(finding for one in answers for finding in one.findings[at])
+        findings = tuple(finding for one in answers if one.findings for finding in one.findings[at])
         out.append(ContentAnswer(content.name, head, by_order, findings))
     return tuple(out)
 

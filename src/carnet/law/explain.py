@@ -112,7 +112,19 @@ def _speaks(judge: Judge, live: LiveRule, at: int) -> tuple[Truth, str]:
     truth = judge.holds(live, at)
     if truth is False and live.when.test(judge, at) is True:
         return True, "excepted"
+    if truth is True and _superseded(judge, live):
+        return True, "superseded"
     return truth, live.rule.effect if truth is True else "undecided"
+
+
+def _superseded(judge: Judge, live: LiveRule) -> bool:
+    """Say whether a need yields to a stricter one that stands."""
+    if live.rule.effect != "requires" or live.rule.detail["unless"] is None:
+        return False
+    return any(
+        other.rule.detail["need"] == live.rule.detail["unless"] and judge.holds(other, MOVEMENT) is True
+        for other in judge.law.movement.get("requires", ())
+    )
 
 
 def _matters(judge: Judge, live: LiveRule, at: int) -> bool:
@@ -127,13 +139,19 @@ def _matters(judge: Judge, live: LiveRule, at: int) -> bool:
     return True
 
 
-def findings_of(judge: Judge, order: Order) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, ...], ...]]:
-    """Give what the order's rules said about the movement, and about each content."""
+def findings_of(
+    judge: Judge, order: Order, determinations: list[tuple[str, ...]], *, quiet: bool
+) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, ...], ...]]:
+    """Give what the order's rules said about the movement, and about each content.
+
+    A rule that is unknown speaks only where that leaves something open: `quiet` says that the movement's
+    answer is settled, and a content's determination says whether it is.
+    """
     out: list[Finding] = []
     for live in judge.law.every:
         if live.rule.classes is None and _matters(judge, live, MOVEMENT):
             truth, outcome = _speaks(judge, live, MOVEMENT)
-            if truth is not False:
+            if truth is True or (truth is None and not quiet):
                 out.append(_finding(judge, live, MOVEMENT, outcome))
     per_content: list[tuple[Finding, ...]] = []
     for at in range(judge.count):
@@ -142,7 +160,9 @@ def findings_of(judge: Judge, order: Order) -> tuple[tuple[Finding, ...], tuple[
             if not _matters(judge, live, at):
                 continue
             truth, outcome = _speaks(judge, live, at)
-            if truth is not False:
+            if truth is None and live.rule.effect == "notes":
+                continue
+            if truth is True or (truth is None and "undecided" in determinations[at]):
                 mine.append(_finding(judge, live, at, outcome))
         per_content.append(tuple(mine))
     if not out:
@@ -165,7 +185,7 @@ def duties_of(judge: Judge) -> tuple[Duty, ...]:
         if not live.rule.duties:
             continue
         if live.rule.classes is None:
-            held = judge.holds(live, MOVEMENT) is not False
+            held = judge.holds(live, MOVEMENT) is not False and not _superseded(judge, live)
         else:
             held = any(
                 live in judge.candidates[at] and judge.holds(live, at) is not False
@@ -189,8 +209,11 @@ def exemption_of(judge: Judge) -> str | None:
     return None
 
 
-def rests_on(judge: Judge) -> RestsOn:
-    """Give the presumptions that reached rules asked for, and the certainty marks of rules that spoke."""
+def rests_on(judge: Judge, determinations: list[tuple[str, ...]]) -> RestsOn:
+    """Give the presumptions that reached rules asked for, and the certainty marks of what the answer rests on.
+
+    A content that is found not to be important rests on every test that it passed, too.
+    """
     presumed: set[str] = set()
     marks: list[str] = []
     stated = (
@@ -203,6 +226,12 @@ def rests_on(judge: Judge) -> RestsOn:
                 continue
             given = stated if at == MOVEMENT else stated | set(judge.movement.contents[at].facts)
             presumed |= {fact for fact in live.facts if fact in judge.facts.presumed and fact not in given}
-            if live.rule.effect in _SPEAKING and _speaks(judge, live, at)[0] is True:
+            effect = live.rule.effect
+            passed = (
+                effect == "determines"
+                and live.rule.detail == "important"
+                and "important" not in determinations[at]
+            )
+            if passed or (effect in _SPEAKING and _speaks(judge, live, at)[0] is True):
                 marks += live.certainties
     return RestsOn(frozenset(presumed), tuple(marks))

@@ -64,10 +64,28 @@ class FactEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """What taking parts out does to the head count.
+
+    Attributes:
+        not_of_persons: parts that identify a place, not a person.
+        vehicle_parts: what ties a signal to a person where its class names no part of its own.
+        only_whole: classes that identify as such, so that they can only be left out as a whole.
+    """
+
+    persons_because: str
+    not_of_persons: tuple[str, ...]
+    vehicle_parts: tuple[str, ...]
+    only_whole: tuple[str, ...]
+    only_whole_because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Register:
     """All registered facts, by name."""
 
     facts: Mapping[str, FactEntry]
+    removal: Removal
 
     def __contains__(self, name: object) -> bool:
         return name in self.facts
@@ -156,10 +174,23 @@ def _implication(node: Node) -> Implication:
     raise node.error("the implication has no comparison", "say is, exceeds, includes or removed")
 
 
+def _removal(node: Node) -> Removal:
+    node.keys(("persons_none", "not_of_persons", "vehicle_parts", "only_whole"))
+    node["persons_none"].keys(("because",))
+    node["only_whole"].keys(("classes", "because"))
+    return Removal(
+        node["persons_none"]["because"].text(),
+        node["not_of_persons"].words(),
+        node["vehicle_parts"].words(),
+        node["only_whole"]["classes"].words(),
+        node["only_whole"]["because"].text(),
+    )
+
+
 def read_register(text: str, source: str) -> Register:
     """Read `facts.yaml`."""
     top = Node.of_text(text, source)
-    top.keys(("facts", "register"))
+    top.keys(("facts", "register", "removal"))
     top["facts"].word(("v1",), "the version of facts")
     out: dict[str, FactEntry] = {}
     for name, node in top["register"].items():
@@ -191,4 +222,4 @@ def read_register(text: str, source: str) -> Register:
                 raise node.error(
                     f"{implication.fact!r} is not a registered fact", "register it, or correct the name"
                 )
-    return Register(out)
+    return Register(out, _removal(top["removal"]))

@@ -198,6 +198,7 @@ class Decision:
     Attributes:
         not_modelled: countries that have a say in the movement and whose law this lawbook does not hold;
             the verdict does not speak for them.
+        laxest: the laxest verdict that some completion of the unknown facts would give; no part of the document.
     """
 
     verdict: Verdict
@@ -213,6 +214,7 @@ class Decision:
     exceptional_routes: tuple[str, ...] = ()
     routes_open: bool = False
     not_modelled: tuple[str, ...] = ()
+    laxest: Verdict = Verdict.UNDECIDED
 
     @property
     def duties(self) -> tuple[Duty, ...]:
