@@ -31,6 +31,11 @@ def bounds(box: Box, width: int, height: int, grown: float = GROWN) -> tuple[int
     return (left, top, right, bottom) if right > left and bottom > top else None
 
 
+def edges(start: int, stop: int, cells: int = CELLS) -> NDArray[np.intp]:
+    """Give where cells begin and end along one side; a cell of one pixel would pass that pixel on."""
+    return np.linspace(start, stop, max(1, min(cells, (stop - start) // 2)) + 1).astype(np.intp)
+
+
 def mask_area(plane: NDArray[Any], area: tuple[int, int, int, int], cells: int = CELLS) -> None:
     """Put the mean of each of `cells` x `cells` parts of an area in place of its pixels.
 
@@ -40,9 +45,7 @@ def mask_area(plane: NDArray[Any], area: tuple[int, int, int, int], cells: int =
         cells: how many parts a side; fewer where the area is smaller than that.
     """
     left, top, right, bottom = area
-    # At least two pixels a cell: a cell of one pixel would pass that pixel on.
-    across = np.linspace(left, right, max(1, min(cells, (right - left) // 2)) + 1).astype(int)
-    down = np.linspace(top, bottom, max(1, min(cells, (bottom - top) // 2)) + 1).astype(int)
+    across, down = edges(left, right, cells), edges(top, bottom, cells)
     for row in range(len(down) - 1):
         for column in range(len(across) - 1):
             cell = plane[down[row] : down[row + 1], across[column] : across[column + 1]]

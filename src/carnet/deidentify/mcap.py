@@ -189,6 +189,7 @@ class McapRedactor:
         frames = changed = unreadable = 0
         numbers = itertools.count()
         indices: dict[int, Iterator[int]] = defaultdict(itertools.count)
+        written: Counter[int] = Counter()
         header = self._reader.header
         copy = McapCopy(sink, self._reader, scrub_text(header.profile, known) if header else "")
         topics = {one.number: scrub_text(one.name, known) for one in self._reader.streams}
@@ -211,7 +212,7 @@ class McapRedactor:
                 data, found, broken = self._picture(message, looks[stream.number], index)
                 unreadable += broken
                 changed += bool(found or broken)
-                regions.extend(one.region(index, topics[stream.number]) for one in found)
+                regions.extend(one.region(written[stream.number], topics[stream.number]) for one in found)
             elif known or "vin" in self._order.remove:
                 data = scrub(message.data, known)
                 if data != message.data:
@@ -225,6 +226,7 @@ class McapRedactor:
                 {scrub_text(key, known): scrub_text(value, known) for key, value in stream.metadata.items()},
             )
             copy.message(message, data)
+            written[stream.number] += 1
         if not copy.written:
             raise RedactionError(
                 "nothing would be left of the file",

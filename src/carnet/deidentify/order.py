@@ -110,7 +110,7 @@ class Region:
     """One place that was masked.
 
     Attributes:
-        frame: number of the frame within its stream, from 0.
+        frame: number of the frame within its stream of the new file, from 0.
         box: x, y, w, h in pixels from the top left, as found; the mask is larger by `masks.GROWN`.
         by: `detector`, or `track` when it was carried over from a neighbouring frame.
     """

@@ -94,13 +94,16 @@ _MULTIPLE = 32
 _TEXT_PIXEL = 0.3
 _UNCLIP = 1.6
 _SMALLEST_TEXT = 3.0
-_LONGEST_PLATE = 8.0
+# A line of text is longer than it is high and fills its box; vehicles, boards and masks do neither.
+# Measured on the development pictures and the masked sample: 61 of 62 plates, 3 findings in 40 frames.
+_SHORTEST_LINE, _LONGEST_LINE = 1.5, 8.0
+_LEAST_FILLED = 0.7
 
 
 class CheckingPlateDetector:
     """Text that has the shape of a number plate, by PP-OCRv4's detector."""
 
-    def __init__(self, threshold: float = 0.6, threads: int = DEFAULT_THREADS, longest: int = 1280) -> None:
+    def __init__(self, threshold: float = 0.7, threads: int = DEFAULT_THREADS, longest: int = 1280) -> None:
         weights = load_weights("ppocr_v4_det.onnx")
         self._network = Network(weights, threads)
         self._threshold = threshold
@@ -108,7 +111,7 @@ class CheckingPlateDetector:
         self.tool = Tool("ppocr-v4-text", weights.version, weights.digest, threshold)
 
     def find(self, image: Picture) -> list[Box]:
-        """Find text in the shape of a number plate (1 to 8 times as wide as high).
+        """Find text in the shape of a number plate (1.5 to 8 times as long as high).
 
         Args:
             image: H x W x 3, blue-green-red.
@@ -136,7 +139,11 @@ class CheckingPlateDetector:
             score = float(cv2.mean(likely, mask=inside)[0])
             grow = one * other * _UNCLIP / (2 * (one + other))
             sides = (one + 2 * grow, other + 2 * grow)
-            if score < self._threshold or not 1 <= max(sides) / min(sides) <= _LONGEST_PLATE:
+            filled = cv2.contourArea(contour) / (one * other)
+            ratio = max(sides) / min(sides)
+            if score < self._threshold or filled < _LEAST_FILLED:
+                continue
+            if not _SHORTEST_LINE <= ratio <= _LONGEST_LINE:
                 continue
             points = cv2.boxPoints((middle, sides, turn))
             corners.append([*points.min(axis=0), *points.max(axis=0)])
