@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mcap.writer import Writer
+
+from carnet.classify import describe
+from carnet.model.factsheet import FactSheet, ReadState
+
+VIN = "1M8GDM9AXKP042788"
+
+
+def mcap(
+    rows, *, topic="/x", schema="Thing", encoding="json", schema_encoding="jsonschema", text=b"{}", **more
+):
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.start(profile="", library="test")
+    number = writer.register_schema(schema, schema_encoding, text)
+    channel = writer.register_channel(topic, encoding, number)
+    for n, row in enumerate(rows):
+        data = row if isinstance(row, bytes) else json.dumps(row).encode()
+        writer.add_message(channel, n * 10**8, data, n * 10**8, n)
+    for key, value in more.items():
+        writer.add_metadata(key, {"value": value})
+    writer.finish()
+    return out.getvalue()
+
+
+def sheet_of(data: bytes, name="x.bin", **options) -> FactSheet:
+    sheet = describe(io.BytesIO(data), name=name, detect=False, **options)
+    assert FactSheet.from_json(json.loads(json.dumps(sheet.to_json()))) == sheet
+    return sheet
+
+
+def drive(n=60):
+    return [(31.12 + k * 1e-4 + 3e-7 * math.sin(k), 121.2 + k * 5e-5 + 3e-7 * math.cos(k)) for k in range(n)]
+
+
+def test_positions_under_plain_names_become_a_track():
+    sheet = sheet_of(mcap([{"lat": a, "lon": b} for a, b in drive()]))
+    (stream,) = sheet.streams
+    assert stream.data == ("location.trajectory",)
+    assert stream.facts["points"] == 60
+    assert stream.facts["countries"] == ("CN",)
+    assert 0.6 < stream.facts["km"] < 0.9
+
+
+@pytest.mark.parametrize("scale", [1, 10_000_000])
+@pytest.mark.parametrize("turned", [False, True])
+def test_positions_under_innocent_names_are_found_by_their_values(scale, turned):
+    places = [(b, a) if turned else (a, b) for a, b in drive()]
+    if scale > 1:
+        places = [(round(a * scale), round(b * scale)) for a, b in places]
+    sheet = sheet_of(mcap([{"inner": {"alpha": a, "beta": b}} for a, b in places]))
+    (stream,) = sheet.streams
+    assert "location.trajectory" in stream.data
+    assert stream.facts["countries"] == ("CN",)
+    assert {one.path for one in stream.fields if one.data == "location.position"} == {
+        "inner.alpha",
+        "inner.beta",
+    }
+
+
+def test_noise_and_slow_readings_are_no_position():
+    rows = [{"a": 20 + math.sin(k * 1.7) / 3, "b": 55 + math.cos(k * 2.3)} for k in range(60)]
+    (stream,) = sheet_of(mcap(rows)).streams
+    assert stream.data == ("unknown",)
+
+
+def test_a_short_stay_is_a_position_and_no_trajectory():
+    (stream,) = sheet_of(mcap([{"latitude": 31.12, "longitude": 121.2}] * 5)).streams
+    assert stream.data == ("location.position",)
+
+
+def test_no_value_that_identifies_enters_the_sheet():
+    rows = [{"lat": a, "lon": b, "driver": "somebody@fleet.example", "car": VIN} for a, b in drive()]
+    text = json.dumps(
+        sheet_of(mcap(rows, topic=f"/car/{VIN}/state", owner="13812345678"), name=f"{VIN}/a.mcap").to_json()
+    )
+    for value in (VIN, "31.12", "121.2", "somebody", "13812345678"):
+        assert value not in text
+    for data in ("vehicle_id.vin", "identity.contact", "location.trajectory"):
+        assert data in text
+
+
+def test_unknown_fields_stay_unknown():
+    (stream,) = sheet_of(mcap([{"qwert": 5}] * 20)).streams
+    assert stream.data == ("unknown",)
+
+
+def test_an_encoding_nobody_opens_is_classified_by_its_type_name():
+    known = sheet_of(
+        mcap([b"\x01\x02"], schema="foxglove.LocationFix", encoding="protobuf", schema_encoding="x")
+    )
+    assert known.streams[0].data == ("location.position",)
+    assert known.state is ReadState.PARTLY
+    foreign = sheet_of(mcap([b"\x01\x02"], schema="acme.Blob", encoding="protobuf", schema_encoding="x"))
+    assert foreign.streams[0].data == ("unknown",)
+    assert foreign.state is ReadState.PARTLY
+
+
+def test_messages_that_are_not_of_their_type_are_counted():
+    sheet = sheet_of(mcap([b"{}", b"{", {"speed": 3}]))
+    assert sheet.state is ReadState.PARTLY
+    assert "1 messages" in sheet.reason
+
+
+@pytest.mark.parametrize("name", ["comma2k19_rav4_first40s.mcap", "comma2k19_10s_a.log"])
+def test_a_bus_without_its_database_is_unknown_but_its_vin_is_found(shared, name):
+    folder = "recordings" if name.endswith("mcap") else "can/logs"
+    sheet = sheet_of((shared / "data" / folder / name).read_bytes(), name="renamed")
+    buses = [one for one in sheet.streams if one.kind == "can"]
+    assert len(buses) == 2
+    for bus in buses:
+        assert "unknown" in bus.data
+        assert any("no database" in rule for one in bus.fields for rule in one.because)
+    assert "vehicle_id.vin" in buses[0].data
+    assert "vehicle_id.vin" not in buses[1].data
+
+
+def test_a_bus_with_a_database_is_named_signal_by_signal(shared):
+    database = (shared / "data" / "can" / "dbc" / "toyota_2017.dbc").read_bytes()
+    log = (shared / "data" / "can" / "logs" / "comma2k19_10s_a.log").read_bytes()
+    sheet = sheet_of(log, companions={"any.name": database, "notes.txt": b"no database"})
+    bus = next(one for one in sheet.streams if one.name == "can0")
+    by_path = {one.path: one.data for one in bus.fields}
+    assert by_path["KINEMATICS.YAW_RATE"] == "driving.dynamics"
+    assert by_path["VIN_PART_1.VIN_1"] == "vehicle_id.vin"
+    assert "unknown" in bus.data  # 53 of its identifiers are not in the database
+
+
+def test_positions_on_a_bus_are_decoded(shared):
+    import cantools
+
+    text = (shared / "data" / "can" / "dbc" / "css_gnss.dbc").read_bytes()
+    database = cantools.database.load_string(text.decode("cp1252"), "dbc", strict=False)
+    message = database.get_message_by_frame_id(3)
+    lines = []
+    for n, (latitude, longitude) in enumerate(drive()):
+        values = {one.name: 0 for one in message.signals} | {"Latitude": latitude, "Longitude": longitude}
+        data = message.encode(values, strict=False)
+        lines.append(f"({n}.0) can9 003#{data.hex()}\n")
+    sheet = sheet_of("".join(lines).encode(), companions={"gnss.dbc": text})
+    (bus,) = sheet.streams
+    assert "location.trajectory" in bus.data
+    assert bus.facts["countries"] == ("CN",)
+    assert 0.6 < bus.facts["km"] < 0.9
+
+
+def test_a_broken_database_is_said(shared):
+    log = (shared / "data" / "can" / "logs" / "comma2k19_10s_a.log").read_bytes()[:20_000]
+    broken = b'VERSION ""\n\nBS_:\nBO_ what\n'
+    sheet = sheet_of(log, companions={"a.dbc": broken})
+    assert any("does not load" in rule for one in sheet.streams[0].fields for rule in one.because)
+
+
+def test_real_recordings_whatever_their_names(shared):
+    data = shared / "data"
+    paths = [
+        *(data / "recordings").glob("*.mcap"),
+        *(data / "images" / "dashcam").iterdir(),
+        *(data / "can" / "logs").iterdir(),
+    ]
+    for path in paths:
+        raw = path.read_bytes()
+        first = sheet_of(raw, name=path.name)
+        second = sheet_of(raw, name="q7")
+        assert (first.streams, first.state, first.format) == (second.streams, second.state, second.format)
+        assert (first.state is ReadState.BLOCKED) == (not first.streams)
+        assert first.state is ReadState.READ or first.reason
+        for stream in first.streams:
+            assert stream.data, stream.name
+
+
+def test_lidar_and_cameras_are_known_by_their_types(shared):
+    raw = (shared / "data" / "recordings" / "nuscenes_one_keyframe.mcap").read_bytes()
+    data = [one.data for one in sheet_of(raw).streams]
+    assert data.count(("image.exterior",)) == 6
+    assert data.count(("ranging.lidar",)) == 1
+
+
+def test_a_hash_is_given_when_asked_for():
+    import hashlib
+
+    raw = mcap([{"speed": 1}])
+    assert sheet_of(raw).sha256 is None
+    assert sheet_of(raw, hash_content=True).sha256 == hashlib.sha256(raw).hexdigest()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_damage_makes_it_raise_or_be_read_and_empty(data):
+    raw = bytearray(mcap([{"lat": a, "lon": b} for a, b in drive(12)], vehicle=VIN))
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(8, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    sheet = sheet_of(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+    assert sheet.state is ReadState.BLOCKED or any(one.count for one in sheet.streams)
+    assert sheet.state is ReadState.READ or sheet.reason

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from carnet.classify import describe as describe_function
+from carnet.model.factsheet import FactSheet
+
+
+def run(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "carnet", "scan", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path, samples):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "in" / "vehicle.dbc").write_bytes((samples / "shanghai_drive" / "vehicle.dbc").read_bytes())
+    (tmp_path / "in" / "drive.log").write_bytes(
+        b"(1.0) can0 024#0102030405060708\n(1.1) can0 024#0102030405060709\n"
+    )
+    (tmp_path / "in" / "secret.mcap").write_bytes(b"Salted__" + bytes(range(200)))
+    return tmp_path
+
+
+def test_json_is_the_contract(folder):
+    done = run(folder, "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["scan"] == "v1"
+    items = {Path(one["path"]).name: one for one in document["items"]}
+    assert [one["path"] for one in document["items"]] == sorted(one["path"] for one in document["items"])
+    assert items["empty"]["state"] == items["secret.mcap"]["state"] == "blocked"
+    assert "OpenSSL" in items["secret.mcap"]["reason"]
+    assert items["drive.log"]["streams"][0]["data"] == ["driving.dynamics"]  # by the database beside it
+    assert document["summary"]["read"] == 2
+    assert document["summary"]["blocked"] == 2
+    assert document["summary"]["data"]["driving.dynamics"] == 1
+    for one in document["items"]:
+        path = one.pop("path")
+        assert FactSheet.from_json(one).to_json() == one, path
+        assert one["sha256"] is None
+
+
+def test_a_database_in_another_folder_is_no_companion(folder):
+    (folder / "drive.log").write_bytes((folder / "in" / "drive.log").read_bytes())
+    document = json.loads(run(folder / "drive.log", "--json", "--hash").stdout)
+    assert document["items"][0]["streams"][0]["data"] == ["unknown"]
+    assert len(document["items"][0]["sha256"]) == 64
+
+
+def test_the_report_is_for_people(folder):
+    done = run(folder, "--region", "CN")
+    assert done.returncode == 0
+    assert "4 files: 2 read, 0 partly, 2 blocked" in done.stdout
+    assert "driving.dynamics" in done.stdout
+    assert "how the car moved" in done.stdout
+    assert "No track says where it was recorded" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["s3://bucket/key"], "local paths only"),
+        (["/no/such/place"], "no such file"),
+        ([".", "--region", "China"], "ISO 3166-1"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_use_is_exit_2(words, said):
+    done = run(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_empty_folder_is_wrong_use(tmp_path):
+    assert run(tmp_path).returncode == 2
+
+
+def test_links_and_pipes_are_blocked_and_not_followed(tmp_path):
+    (tmp_path / "link").symlink_to("/etc/hostname")
+    os.mkfifo(tmp_path / "pipe")
+    document = json.loads(run(tmp_path, "--json").stdout)
+    assert [one["state"] for one in document["items"]] == ["blocked", "blocked"]
+    assert "symbolic link" in document["items"][0]["reason"]
+    assert "regular file" in document["items"][1]["reason"]
+
+
+def test_a_name_cannot_write_to_the_terminal(tmp_path):
+    (tmp_path / "a\x1b[31mred").write_bytes(b"x")
+    done = run(tmp_path)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+
+
+def test_a_reader_that_fails_blocks_its_file_only(folder, monkeypatch):
+    from carnet.service.cli import scan
+
+    def fails(source, *, name, **options):
+        if name.endswith("drive.log"):
+            raise ZeroDivisionError
+        return describe_function(source, name=name, **options)
+
+    monkeypatch.setattr("carnet.classify.describe", fails)
+    path = folder / "in" / "drive.log"
+    sheet = scan.describe_file(path, {}, name="in/drive.log", hash_content=False)
+    assert sheet.state == "blocked"
+    assert "ZeroDivisionError" in sheet.reason
+
+
+@pytest.mark.slow
+def test_another_drive_prints_another_report(shared, samples):
+    one = run(samples / "shanghai_drive", "--region", "CN").stdout
+    other = run(shared / "data" / "recordings" / "comma2k19_rav4_first40s.mcap", "--region", "CN").stdout
+    assert "in CN" in one
+    assert "in US" in other
+    assert "outside CN" in other
+    assert "outside CN" not in one
+    assert "unknown" in other
