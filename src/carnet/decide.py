@@ -136,7 +136,7 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
         elif facts.contradicted:
             verdict, routes = Verdict.UNDECIDED, ()
             note = "; ".join(text for clashes in facts.contradicted.values() for _, text in clashes)
-    judge.look()
+    judge.rest()
     quiet = verdict is not Verdict.UNDECIDED and not routes_open
     findings, per_content = findings_of(judge, order, determinations, quiet=quiet) if explain else ((), ())
     live = rests_on(judge, determinations)

@@ -77,7 +77,7 @@ FOUND = frozenset(
 """Truths that rest on other rules: `found` is what contents are; `has` leaves out those that are exempt."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LiveRule:
     """A rule in force, compiled.
 

@@ -43,8 +43,8 @@ class Atom:
 class Asked(Protocol):
     """What a condition asks of a situation."""
 
-    def member(self, at: int, fact: str, key: Any) -> Any:
-        """Give the value of a non-numeric fact, or what was assumed of `key`; `None` is unknown."""
+    def member(self, at: int, fact: str, operator: str, operand: Any) -> Any:
+        """Give the value of a fact, or what was assumed of this comparison with it; `None` is unknown."""
 
     def known(self, at: int, fact: str) -> Any:
         """Give the value of a non-numeric fact; `None` is unknown."""
@@ -207,13 +207,11 @@ class Leaf:
             return asked.derived(self.fact)[0]
         if self.numeric:
             return _compare(asked.number(at, self.fact, self.over), self.operator, self.value)
-        value = asked.member(at, self.fact, self._key())
+        value = asked.member(at, self.fact, self.operator, self.value)
         if value is None:
             return None
         if value is True or value is False:
-            if isinstance(self.value, bool):
-                return bool(value == self.value)
-            return bool(value)
+            return value is self.value if self.value is True or self.value is False else value
         return self._holds(value)
 
     def _holds(self, value: Any) -> bool:
@@ -231,9 +229,6 @@ class Leaf:
             case _:
                 return bool(value >= self.value)
 
-    def _key(self) -> tuple[str, Any]:
-        return (self.operator, self.value)
-
     def atom(self, asked: Asked, at: int) -> Atom | None:
         """Name the fact, and split its values at this comparison."""
         if self.derived:
@@ -246,7 +241,7 @@ class Leaf:
         key = asked.key(at, self.fact, None)
         if isinstance(self.value, bool):
             return Atom(key, (True, False), names)
-        return Atom((*key, *self._key()), (True, False), names)
+        return Atom((*key, self.operator, self.value), (True, False), names)
 
     def leaves(self) -> tuple[Leaf, ...]:
         """Give itself."""

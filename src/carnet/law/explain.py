@@ -110,7 +110,7 @@ def _finding(judge: Judge, live: LiveRule, at: int, outcome: str) -> Finding:
 def _speaks(judge: Judge, live: LiveRule, at: int) -> tuple[Truth, str]:
     """Say whether a rule has something to say here, and what kind of outcome that is."""
     truth = judge.holds(live, at)
-    if truth is False and live.when.test(judge, at) is True:
+    if truth is False and live.exceptions and live.when.test(judge, at) is True:
         return True, "excepted"
     if truth is True and _superseded(judge, live):
         return True, "superseded"
@@ -219,13 +219,13 @@ def rests_on(judge: Judge, determinations: list[tuple[str, ...]]) -> RestsOn:
     stated = (
         set(judge.movement.facts) | set(judge.movement.exporter.facts) | set(judge.movement.recipient.facts)
     )
-    for live in judge.law.every:
-        places = [MOVEMENT] if live.rule.classes is None else range(judge.count)
-        for at in places:
-            if at != MOVEMENT and live not in judge.candidates[at]:
-                continue
-            given = stated if at == MOVEMENT else stated | set(judge.movement.contents[at].facts)
-            presumed |= {fact for fact in live.facts if fact in judge.facts.presumed and fact not in given}
+    known = judge.facts.presumed
+    about_all = [live for live in judge.law.every if live.rule.classes is None]
+    for at in (MOVEMENT, *range(judge.count)):
+        rules = about_all if at == MOVEMENT else judge.candidates[at]
+        given = stated if at == MOVEMENT else stated | set(judge.movement.contents[at].facts)
+        for live in rules:
+            presumed |= {fact for fact in live.facts if fact in known and fact not in given}
             effect = live.rule.effect
             passed = (
                 effect == "determines"

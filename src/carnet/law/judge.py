@@ -62,6 +62,9 @@ class Judge:
         self.status: list[dict[str, Truth]] = []
         self.exempt: list[dict[str, Truth]] = []
         self.cells = 0
+        self.assuming = 0
+        self._members: dict[tuple[str, ...], list[int]] = {}
+        self._memo: dict[tuple[int, int], Truth] | None = None
 
     # What conditions ask ------------------------------------------------------------------------------
 
@@ -70,18 +73,20 @@ class Judge:
         value = self.values.get((at, fact))
         return self.values.get((MOVEMENT, fact)) if value is None and at != MOVEMENT else value
 
-    def member(self, at: int, fact: str, key: Any) -> Any:
+    def member(self, at: int, fact: str, operator: str, operand: Any) -> Any:
         """Give a value, or what is assumed of one comparison with it."""
         values = self.values
         value = values.get((at, fact))
         if value is not None:
             return value
-        value = values.get((at, fact, *key))
-        if value is None and at != MOVEMENT:
+        if at != MOVEMENT:
             value = values.get((MOVEMENT, fact))
-            if value is None:
-                value = values.get((MOVEMENT, fact, *key))
-        return value
+            if value is not None:
+                return value
+        if not self.assuming:
+            return None
+        value = values.get((at, fact, operator, operand))
+        return values.get((MOVEMENT, fact, operator, operand)) if value is None else value
 
     def number(self, at: int, fact: str, over: tuple[str, ...] | None) -> Interval:
         """Give the bounds of a number."""
@@ -110,14 +115,25 @@ class Judge:
             return found
         return (max(found[0], assumed[0]), min(found[1], assumed[1]))
 
+    def _covered(self, over: tuple[str, ...]) -> list[int]:
+        """Give the contents whose class is one of some classes."""
+        found = self._members.get(over)
+        if found is None:
+            found = [
+                number
+                for number, name in enumerate(self.facts.classes)
+                if any(general == "*" or covers(general, name) for general in over)
+            ]
+            self._members[over] = found
+        return found
+
     def _combined(self, fact: str, over: tuple[str, ...]) -> Interval:
         entry = self.facts.register[fact]
         lows, highs = [0.0], [0.0]
-        for number, name in enumerate(self.facts.classes):
-            if any(general == "*" or covers(general, name) for general in over):
-                low, high = self.values.get((number, fact), EVERYTHING)
-                lows.append(low)
-                highs.append(high)
+        for number in self._covered(over):
+            low, high = self.values.get((number, fact), EVERYTHING)
+            lows.append(low)
+            highs.append(high)
         if self.movement.history is None:
             highs.append(math.inf)
         else:
@@ -148,11 +164,10 @@ class Judge:
 
     def _combined_names(self, fact: str, over: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         out: list[tuple[str, str]] = []
-        for number, name in enumerate(self.facts.classes):
-            if any(general == "*" or covers(general, name) for general in over):
-                low, high = self.values.get((number, fact), EVERYTHING)
-                if low != high:
-                    out += self.names(number, fact, None)
+        for number in self._covered(over):
+            low, high = self.values.get((number, fact), EVERYTHING)
+            if low != high:
+                out += self.names(number, fact, None)
         if self.movement.history is None:
             out.append(("history", fact))
         return tuple(out) or (("totals", fact),)
@@ -161,6 +176,15 @@ class Judge:
 
     def holds(self, live: LiveRule, at: int) -> Truth:
         """Say whether a rule holds for a content, or for the movement, and nothing excepts it."""
+        memo = self._memo
+        if memo is None:
+            return self._evaluate(live, at)
+        key = (id(live), at)
+        if key not in memo:
+            memo[key] = self._evaluate(live, at)
+        return memo[key]
+
+    def _evaluate(self, live: LiveRule, at: int) -> Truth:
         found = live.when.test(self, at)
         if found is False or not live.exceptions:
             return found
@@ -171,6 +195,12 @@ class Judge:
             if excepted is None:
                 found = None
         return found
+
+    def rest(self) -> None:
+        """Go back to what is known, assume nothing, and remember what every rule says: for explanations."""
+        self.values = dict(self.facts.values)
+        self._memo = {}
+        self.look()
 
     def _rule_atom(self, live: LiveRule, at: int) -> Atom | None:
         if live.when.test(self, at) is None:
@@ -507,10 +537,12 @@ class Judge:
                 raise TooManyCellsError
             return found
         parts: list[Any] = []
+        self.assuming += 1
         had = self.values.get(found.key)
         for candidate in found.candidates:
             self.values[found.key] = candidate
             parts.append(self.explore(evaluate))
+        self.assuming -= 1
         if had is None:
             del self.values[found.key]
         else:
