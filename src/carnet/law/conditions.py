@@ -8,7 +8,6 @@ that is unknown can name the atom that makes it so: the fact, and the values amo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,8 +70,8 @@ class Condition(Protocol):
     def atom(self, asked: Asked, at: int) -> Atom | None:
         """Give what leaves it unknown."""
 
-    def leaves(self) -> tuple[Leaf, ...]:
-        """Give every comparison in it."""
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
+        """Give every comparison in it; `open_only` leaves out those whose unknown counts as not stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ class Always:
         """Give nothing."""
         return None
 
-    def leaves(self) -> tuple[Leaf, ...]:
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:  # noqa: ARG002 - one face
         """Give nothing."""
         return ()
 
@@ -113,9 +112,9 @@ class All:
         """Ask the first unknown part."""
         return _first_atom(self.parts, asked, at)
 
-    def leaves(self) -> tuple[Leaf, ...]:
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
         """Give the comparisons of all parts."""
-        return tuple(leaf for part in self.parts for leaf in part.leaves())
+        return tuple(leaf for part in self.parts for leaf in part.leaves(open_only=open_only))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +138,9 @@ class AnyOf:
         """Ask the first unknown part."""
         return _first_atom(self.parts, asked, at)
 
-    def leaves(self) -> tuple[Leaf, ...]:
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
         """Give the comparisons of all parts."""
-        return tuple(leaf for part in self.parts for leaf in part.leaves())
+        return tuple(leaf for part in self.parts for leaf in part.leaves(open_only=open_only))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +158,9 @@ class Not:
         """Ask the part."""
         return self.part.atom(asked, at)
 
-    def leaves(self) -> tuple[Leaf, ...]:
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
         """Give the comparisons of the part."""
-        return self.part.leaves()
+        return self.part.leaves(open_only=open_only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +177,9 @@ class Stated:
         """Never unknown."""
         return None
 
-    def leaves(self) -> tuple[Leaf, ...]:
-        """Give the comparisons of the part."""
-        return self.part.leaves()
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
+        """Give the comparisons of the part, none of which can leave the whole unknown."""
+        return () if open_only else self.part.leaves()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +242,7 @@ class Leaf:
             return Atom(key, (True, False), names)
         return Atom((*key, self.operator, self.value), (True, False), names)
 
-    def leaves(self) -> tuple[Leaf, ...]:
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:  # noqa: ARG002 - one face
         """Give itself."""
         return (self,)
 
@@ -293,8 +292,3 @@ def kleene_or(left: bool | None, right: bool | None) -> bool | None:  # noqa: FB
     if left is True or right is True:
         return True
     return None if left is None or right is None else False
-
-
-def mentioned(condition: Condition) -> Mapping[str, Leaf]:
-    """Give the comparisons of a condition by fact."""
-    return {leaf.fact: leaf for leaf in condition.leaves()}

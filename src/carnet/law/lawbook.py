@@ -250,7 +250,8 @@ def _read_folder(folder: Path) -> dict[str, str]:
     return texts
 
 
-def _default_folder() -> Path:
+def default_folder() -> Path:
+    """Give the folder of the lawbook that is shipped: inside the package, else beside the sources."""
     packaged = Path(str(resources.files("carnet"))) / "lawbook"
     if packaged.is_dir():
         return packaged
@@ -274,7 +275,7 @@ def load_lawbook(folder: Path | None = None) -> Lawbook:
     Raises:
         LawbookError: with file, line and remedy.
     """
-    place = _default_folder() if folder is None else folder
+    place = default_folder() if folder is None else folder
     if not place.is_dir():
         raise LawbookError("there is no such folder", where=str(place), remedy="name a lawbook's folder")
     stamp = tuple(

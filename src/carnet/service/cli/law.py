@@ -1,0 +1,190 @@
+"""`carnet law`: read, check and test the lawbook."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from carnet.decide import decide
+from carnet.errors import EXIT_CHECK_FAILED, CarnetError, InputError, LawbookError, UnreadableError
+from carnet.law.casebook import (
+    FAILED,
+    NOT_MODELLED,
+    PREFERRED,
+    Case,
+    CaseResult,
+    Score,
+    failed_to_decide,
+    judge_case,
+    read_cases,
+)
+from carnet.law.checks import check_cases
+from carnet.law.lawbook import Lawbook, default_folder, load_lawbook
+from carnet.law.pages import parameter_page, rule_page
+
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True)
+
+LawbookOption = Annotated[Path | None, typer.Option(help="A lawbook's folder instead of the one shipped.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        return datetime.now().astimezone().date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputError("the date is no day", where="--on", remedy="write it as 2026-08-01") from None
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="ID", help="A rule or a parameter: cn/guide_2026/g7, cn/face_px.")
+    ],
+    on: Annotated[str | None, typer.Option("--on", help="As of this day.")] = None,
+    lawbook: LawbookOption = None,
+) -> None:
+    """Show a rule or a parameter as a page for lawyers.
+
+    Example: carnet law show cn/guide_2026/g7
+    """
+    book = load_lawbook(lawbook)
+    rule, parameter = book.rule(name), book.parameter(name)
+    if rule is not None:
+        sys.stdout.write(rule_page(book, rule, _day(on)))
+    elif parameter is not None:
+        sys.stdout.write(parameter_page(parameter))
+    else:
+        import difflib
+
+        known = [r.id for o in book.orders.values() for r in o.rules]
+        known += [p for o in book.orders.values() for p in o.parameters]
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "see the rules under lawbook/"
+        raise InputError(f"the lawbook has nothing named {name!r}", remedy=hint)
+
+
+def case_files(paths: list[Path]) -> list[Path]:
+    """Give every case file among files and folders."""
+    out: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            out += sorted(path.rglob("*.yaml"))
+        elif path.is_file():
+            out.append(path)
+        else:
+            raise UnreadableError(
+                "there is no such file or folder", where=str(path), remedy="name case files"
+            )
+    if not out:
+        raise UnreadableError("there is no case file", remedy="name files, or a folder that holds some")
+    return out
+
+
+def _read(paths: list[Path]) -> list[Case]:
+    cases: list[Case] = []
+    for path in case_files(paths):
+        try:
+            cases += read_cases(path.read_text(encoding="utf-8"), str(path))
+        except UnicodeDecodeError:
+            raise LawbookError(
+                "the file is not UTF-8 text", where=str(path), remedy="save it as UTF-8"
+            ) from None
+    return cases
+
+
+def run_cases(cases: list[Case], book: Lawbook) -> Score:
+    """Decide and score cases."""
+    results: list[CaseResult] = []
+    modelled = frozenset(str(code) for code in book.orders)
+    for case in cases:
+        if not set(case.jurisdictions) <= modelled:
+            results.append(CaseResult(case, NOT_MODELLED))
+            continue
+        try:
+            results.append(judge_case(case, decide(case.movement, book), modelled))
+        except CarnetError as error:
+            results.append(failed_to_decide(case, error))
+    return Score(tuple(results))
+
+
+@app.command("test")
+def score_cases(
+    cases: Annotated[list[Path], typer.Argument(help="Case files, or folders of them.")],
+    as_json: JsonOption = False,
+    lawbook: LawbookOption = None,
+) -> None:
+    """Run cases in the form of the casebook and print the score.
+
+    Exit 6 when a case of a modelled order is neither preferred nor accepted.
+
+    Example: carnet law test casebook/
+    """
+    score = run_cases(_read(cases), load_lawbook(lawbook))
+    if as_json:
+        sys.stdout.write(json.dumps(score.to_mapping(), ensure_ascii=False, indent=2) + "\n")
+    else:
+        sys.stdout.write(_score_page(score))
+    if not score.passed:
+        raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+def _score_page(score: Score) -> str:
+    out: list[str] = []
+    out += [
+        f"{one.outcome}: {one.case.id} ({one.case.certainty}): {'; '.join(one.reasons)}"
+        for one in score.results
+        if one.outcome not in {PREFERRED, NOT_MODELLED}
+    ]
+    for by in ("order", "origin", "certainty", "kind"):
+        table = score.table(by)
+        out += ["", f"{by:<14}{'preferred':>10}{'accepted':>10}{'failed':>10}{'not modelled':>14}"]
+        for name, row in table.items():
+            numbers = "".join(f"{n:>{w}}" for n, w in zip(row.values(), (10, 10, 10, 14), strict=True))
+            out.append(f"{name:<14}{numbers}")
+    mine = [one for one in score.results if one.outcome != NOT_MODELLED]
+    good = sum(one.outcome == PREFERRED for one in mine)
+    bad = sum(one.outcome == FAILED for one in mine)
+    out += ["", f"{len(mine)} cases of modelled orders: {good} preferred, {bad} failed."]
+    return "\n".join([*out, ""])
+
+
+@app.command()
+def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
+    """Check the lawbook: it loads, every rule has its cases, and every own case comes out as it says.
+
+    Example: carnet law check
+    """
+    book = load_lawbook(lawbook)
+    folder = lawbook or default_folder()
+    paths = sorted(folder.glob("*/cases/*.yaml"))
+    cases = _read(paths) if paths else []
+    score = run_cases(cases, book)
+    problems: list[dict[str, Any]] = [one.to_mapping() for one in check_cases(book, cases)]
+    problems += [
+        {"rule": one.case.id, "place": one.case.place, "what": "; ".join(one.reasons)}
+        for one in score.results
+        if one.outcome != PREFERRED
+    ]
+    rules = sum(len(order.rules) for order in book.orders.values())
+    if as_json:
+        form = {
+            "check": "v1",
+            "rules": rules,
+            "cases": len(cases),
+            "lawbook": book.digest,
+            "problems": problems,
+        }
+        sys.stdout.write(json.dumps(form, ensure_ascii=False, indent=2) + "\n")
+    else:
+        out = [f"{one['place']}: {one['rule']}: {one['what']}" for one in problems]
+        out.append(f"{rules} rules, {len(cases)} own cases, {len(problems)} problems. Lawbook {book.digest}")
+        sys.stdout.write("\n".join([*out, ""]))
+    if problems:
+        raise typer.Exit(EXIT_CHECK_FAILED)
