@@ -202,3 +202,85 @@ def test_no_damage_makes_it_raise_or_be_read_and_empty(data):
     sheet = sheet_of(bytes(raw[: data.draw(st.integers(0, len(raw)))]))
     assert sheet.state is ReadState.BLOCKED or any(one.count for one in sheet.streams)
     assert sheet.state is ReadState.READ or sheet.reason
+
+
+def test_vendor_types_of_ros1_hold_positions_too(shared):
+    from rosbags.rosbag1 import Reader
+
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.start(profile="ros1", library="test")
+    channels = {}
+    with Reader(shared / "data" / "recordings" / "novatel_bestpos.bag") as bag:
+        for connection, time_ns, data in bag.messages():
+            if connection.topic not in channels:
+                name = connection.msgtype.replace("/msg/", "/")
+                schema = writer.register_schema(name, "ros1msg", connection.msgdef.data.encode())
+                channels[connection.topic] = writer.register_channel(connection.topic, "ros1", schema)
+            writer.add_message(channels[connection.topic], time_ns, bytes(data), time_ns)
+    writer.finish()
+    sheet = sheet_of(out.getvalue())
+    by_type = {one.schema.rpartition("/")[2]: one for one in sheet.streams}
+    assert sheet.state is ReadState.READ
+    for name in ("NavSatFix", "GPSFix", "BESTPOS", "INSPVA", "Odometry"):
+        assert any(one.startswith("location.") for one in by_type[name].data), name
+    for name in ("NavSatFix", "BESTPOS", "INSPVA"):
+        assert by_type[name].facts["countries"] == ("CA",), name
+
+
+@pytest.mark.parametrize("form", ["jpeg", "raw", "foxglove"])
+def test_pictures_in_every_form_are_opened(form):
+    import base64
+
+    import numpy as np
+    import simplejpeg
+
+    from carnet.classify.pictures import picture_of
+    from carnet.formats import open_recording
+
+    rows = np.tile(np.arange(64, dtype=np.uint8)[None, :, None] * 4, (48, 1, 3))
+    if form == "foxglove":
+        data = base64.b64encode(simplejpeg.encode_jpeg(rows, colorspace="BGR")).decode()
+        raw = mcap([{"data": data, "format": "jpeg"}], schema="foxglove.CompressedImage", topic="/driver/cam")
+    else:
+        from rosbags.typesys import Stores, get_typestore
+
+        store = get_typestore(Stores.ROS2_HUMBLE)
+        kinds = store.types
+        name = "sensor_msgs/msg/Image" if form == "raw" else "sensor_msgs/msg/CompressedImage"
+        header = kinds["std_msgs/msg/Header"](
+            stamp=kinds["builtin_interfaces/msg/Time"](sec=1, nanosec=2), frame_id="cam"
+        )
+        if form == "raw":
+            value = kinds[name](
+                header=header,
+                height=48,
+                width=64,
+                encoding="rgb8",
+                is_bigendian=0,
+                step=192,
+                data=rows[:, :, ::-1].reshape(-1),
+            )
+        else:
+            jpeg = simplejpeg.encode_jpeg(rows, colorspace="BGR")
+            value = kinds[name](header=header, format="jpeg", data=np.frombuffer(jpeg, np.uint8))
+        text, _ = store.generate_msgdef(name, ros_version=2)
+        raw = mcap(
+            [bytes(store.serialize_cdr(value, name))],
+            schema=name,
+            encoding="cdr",
+            schema_encoding="ros2msg",
+            text=text.encode(),
+            topic="/cabin_camera/image",
+        )
+    (message,) = open_recording(io.BytesIO(raw), "x").messages()
+    assert abs(picture_of(message).astype(int) - rows).mean() < 4
+    (stream,) = sheet_of(raw).streams
+    assert stream.data == ("image.cabin",)
+    assert stream.facts["images"] == 1
+
+
+def test_pictures_that_do_not_decode_are_said():
+    sheet = sheet_of(mcap([{"data": "bm90IGEgcGljdHVyZQ=="}], schema="foxglove.CompressedImage"))
+    assert sheet.state is ReadState.PARTLY
+    assert sheet.streams[0].data == ("image.exterior",)

@@ -8,6 +8,8 @@ then fields aligned to their size.
 
 from __future__ import annotations
 
+import itertools
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ _WRONG_BYTES = (
     OverflowError,
 )
 _DEEPEST = 12
+_MOST_FIELDS = 5000
+_NAME = re.compile(r"[A-Za-z]\w*/msg/[A-Za-z]\w*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,21 @@ class Codec:
     """Decodes and encodes one message type."""
 
     def __init__(self, schema: str, text: str, encoding: str) -> None:
+        from rosbags.serde import SerdeError
         from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
+        self._wrong_bytes: tuple[type[Exception], ...] = (SerdeError, *_WRONG_BYTES)
         self.encoding = encoding
         self.schema = schema if "/msg/" in schema else schema.replace("/", "/msg/", 1)
+        if _NAME.fullmatch(self.schema) is None:
+            # The type store writes code with this name in it.
+            raise UnreadableError("a message type's name is not a name", where="schema")
         try:
             self._store = get_typestore(Stores.EMPTY)
             self._store.register(get_types_from_msg(text, self.schema))
-            self._fields = tuple(self._walk(self.schema, "", 0))
+            self._fields = tuple(itertools.islice(self._walk(self.schema, "", 0), _MOST_FIELDS + 1))
+            if len(self._fields) > _MOST_FIELDS:
+                raise ValueError("too many fields")
         except (TypesysError, *_WRONG_BYTES, SyntaxError, AttributeError, RecursionError) as error:
             raise UnreadableError(
                 "a message definition in the file cannot be understood", where="schema"
@@ -82,7 +93,7 @@ class Codec:
             if self.encoding == "ros1":
                 return self._store.deserialize_ros1(data, self.schema)
             return self._store.deserialize_cdr(data, self.schema)
-        except _WRONG_BYTES as error:
+        except self._wrong_bytes as error:
             raise UnreadableError("a message does not have the shape of its type", where="message") from error
 
     def encode(self, value: Any) -> bytes:
@@ -91,7 +102,7 @@ class Codec:
             if self.encoding == "ros1":
                 return bytes(self._store.serialize_ros1(value, self.schema))
             return bytes(self._store.serialize_cdr(value, self.schema))
-        except (*_WRONG_BYTES, AttributeError) as error:
+        except (*self._wrong_bytes, AttributeError) as error:
             raise UnreadableError("a value does not fit its message type", where="message") from error
 
 
