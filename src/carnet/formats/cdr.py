@@ -50,7 +50,7 @@ class Codec:
         from rosbags.serde import SerdeError
         from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
-        self._wrong_bytes: tuple[type[Exception], ...] = (SerdeError, *_WRONG_BYTES)
+        self._wrong_bytes: tuple[type[Exception], ...] = (SerdeError, AttributeError, *_WRONG_BYTES)
         self.encoding = encoding
         self.schema = schema if "/msg/" in schema else schema.replace("/", "/msg/", 1)
         if _NAME.fullmatch(self.schema) is None:
@@ -102,7 +102,7 @@ class Codec:
             if self.encoding == "ros1":
                 return bytes(self._store.serialize_ros1(value, self.schema))
             return bytes(self._store.serialize_cdr(value, self.schema))
-        except (*self._wrong_bytes, AttributeError) as error:
+        except self._wrong_bytes as error:
             raise UnreadableError("a value does not fit its message type", where="message") from error
 
 
