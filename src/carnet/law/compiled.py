@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from carnet.errors import LawbookError
 from carnet.law.conditions import (
     DATED,
     NUMERIC,
@@ -243,6 +244,8 @@ def compile_order(
         LawbookError: with file and line, for a condition that the language does not know.
     """
     compiler = Compiler(register, parameters, terms, day)
+    # Before its first modelled day an order still has a say; it then answers that it cannot.
+    early = Compiler(register, parameters, terms, max(day, law_from))
     live: dict[str, LiveRule] = {}
     excepting: dict[str, list[tuple[Rule, Condition]]] = {}
     for rule in rules:
@@ -253,8 +256,13 @@ def compile_order(
             excepting.setdefault(rule.exception_to, []).append((rule, condition))
         leaves = condition.leaves()
         used = {leaf.parameter: leaf.value for leaf in leaves if leaf.parameter is not None}
-        if any(value is None for value in used.values()):
-            continue
+        for name, value in used.items():
+            if value is None:
+                raise LawbookError(
+                    f"{rule.id} is in force on {day.isoformat()}, and {name} has no value on that day",
+                    where=rule.place,
+                    remedy="let both begin and end on the same days",
+                )
         certainties = [rule.certainty]
         for name in used:
             dated = parameters[name].on(day)
@@ -293,7 +301,7 @@ def compile_order(
         if one.rule.classes is None and one.rule.exception_to is None:
             by_effect.setdefault(one.rule.effect, []).append(one)
     if isinstance(countries, str):
-        dated = parameters[countries].on(day)
+        dated = parameters[countries].on(early.day)
         members = frozenset(dated.value if dated else ())
     else:
         members = frozenset(countries)
@@ -301,7 +309,7 @@ def compile_order(
         code,
         day,
         day >= law_from,
-        compiler.condition(reach, None),
+        early.condition(reach, None),
         members,
         by_class,
         {effect: tuple(found) for effect, found in by_effect.items()},
