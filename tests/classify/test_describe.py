@@ -284,3 +284,17 @@ def test_pictures_that_do_not_decode_are_said():
     sheet = sheet_of(mcap([{"data": "bm90IGEgcGljdHVyZQ=="}], schema="foxglove.CompressedImage"))
     assert sheet.state is ReadState.PARTLY
     assert sheet.streams[0].data == ("image.exterior",)
+
+
+@pytest.mark.slow
+def test_no_real_file_is_read_and_empty(shared):
+    paths = sorted(one for one in (shared / "data").rglob("*") if one.is_file())
+    assert len(paths) > 500
+    formats = set()
+    for path in paths:
+        with path.open("rb") as file:
+            sheet = describe(file, name="x", detect=False)
+        formats.add(sheet.format)
+        assert (sheet.state is ReadState.BLOCKED) == (sum(one.count for one in sheet.streams) == 0), path
+        assert sheet.state is ReadState.READ or sheet.reason, path
+    assert formats == {None, "mcap", "jpeg", "png", "mp4", "candump", "dbc"}
