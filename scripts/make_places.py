@@ -79,10 +79,11 @@ def main() -> None:
         "grid": {"scale": topology["transform"]["scale"], "origin": topology["transform"]["translate"]},
         "shapes": shapes,
     }
-    OUT.parent.mkdir(parents=True, exist_ok=True)
+    out = Path(sys.argv[2]) if len(sys.argv) > 2 else OUT  # noqa: PLR2004 -- the second word
+    out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(form, separators=(",", ":"))
-    OUT.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
-    print(f"{OUT.name}: {OUT.stat().st_size} bytes, sha256 {hashlib.sha256(OUT.read_bytes()).hexdigest()}")
+    out.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    print(f"{out.name}: {out.stat().st_size} bytes, sha256 {hashlib.sha256(out.read_bytes()).hexdigest()}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Make `samples/shanghai_drive/` from permissively licensed recordings; the output is committed.
 
-Run it from a checkout that has the real data beside it: `python scripts/make_sample.py ../shared/data`.
+Run it from a checkout that has the real data beside it: `python scripts/make_sample.py ../shared/data`; a second
+word names another folder than `samples/` to write to.
 The same inputs and library versions give the same bytes. `samples/README.md` says what is real, what is
 shifted and what is invented; `samples/truth.json` holds what was planted, frame by frame.
 """
@@ -28,7 +29,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from sample_scene import PLATES, REAL_PLATES, Thing, compose, things
 
-OUT = Path(__file__).resolve().parent.parent / "samples"
+OUT = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).resolve().parent.parent / "samples"  # noqa: PLR2004 -- the second word
 DRIVE = OUT / "shanghai_drive"
 START = 1_785_204_000_000_000_000  # 2026-07-28T02:00:00Z, ten in the morning in Shanghai
 # Where the shifted track begins: flat country west of Shanghai. The shape is the source's, the roads are not.

@@ -91,11 +91,13 @@ def test_an_empty_folder_is_wrong_use(tmp_path):
 
 def test_links_and_pipes_are_blocked_and_not_followed(tmp_path):
     (tmp_path / "link").symlink_to("/etc/hostname")
+    (tmp_path / "link-to-folder").symlink_to("/etc")
     os.mkfifo(tmp_path / "pipe")
     document = json.loads(run(tmp_path, "--json").stdout)
-    assert [one["state"] for one in document["items"]] == ["blocked", "blocked"]
+    assert [one["state"] for one in document["items"]] == ["blocked"] * 3
     assert "symbolic link" in document["items"][0]["reason"]
-    assert "regular file" in document["items"][1]["reason"]
+    assert "symbolic link" in document["items"][1]["reason"]
+    assert "regular file" in document["items"][2]["reason"]
 
 
 def test_a_name_cannot_write_to_the_terminal(tmp_path):

@@ -96,7 +96,11 @@ def _files(paths: list[str]) -> Iterator[tuple[Path, str]]:
         root = Path(text)
         if not root.exists() and not root.is_symlink():
             raise UnreadableError("there is no such file or folder", where=text, remedy="check the path")
-        found = sorted(one for one in root.rglob("*") if not one.is_dir()) if root.is_dir() else [root]
+        found = (
+            sorted(one for one in root.rglob("*") if one.is_symlink() or not one.is_dir())
+            if root.is_dir()
+            else [root]
+        )
         for path in found:
             if path not in seen:
                 seen.add(path)
