@@ -298,3 +298,10 @@ def test_no_real_file_is_read_and_empty(shared):
         assert (sheet.state is ReadState.BLOCKED) == (sum(one.count for one in sheet.streams) == 0), path
         assert sheet.state is ReadState.READ or sheet.reason, path
     assert formats == {None, "mcap", "jpeg", "png", "mp4", "candump", "dbc"}
+
+
+def test_numbers_and_names_that_nothing_can_hold_do_no_harm():
+    rows = [b'{"lat": 1' + b"0" * 400 + b', "lon": 3, "\\ud800": "\\udfff", "n": NaN, "i": Infinity}'] * 12
+    sheet = sheet_of(mcap(rows))
+    assert sheet.streams[0].count == 12
+    json.dumps(sheet.to_json(), ensure_ascii=False).encode("utf-8")

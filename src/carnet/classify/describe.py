@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _UNKNOWN = DataClass("unknown")
 _PIECE = 1024 * 1024
 _NS_PER_HOUR = 3600 * 10**9
+_LONGEST_NAME = 120
 # Texts that tools write about themselves: not listed when no recogniser finds anything in them.
 _DULL = frozenset({"header", "colour profile", "channel metadata"})
 _DULL_NAMES = frozenset({"creation_time", "handler_name", "encoder", "Software"})
@@ -194,7 +195,8 @@ def _finish(
     elif stream.kind in {"pictures", "picture", "video"}:
         seen, count = _look(work, reader, detect=detect)
         tools.update({one.name: one for one in seen.tools})
-        work.bad += seen.unreadable
+        if seen.unreadable:
+            reader.lose(f"{seen.unreadable} of the pictures that were looked at do not decode")
         fields, classes = _imagery(stream, seen)
         facts |= seen.facts
         facts["images"] = count
@@ -239,6 +241,8 @@ def _look(work: _Work, reader: Reader, *, detect: bool) -> tuple[Seen, int]:
             for _, _, picture in reader.frames():
                 frames.offer(picture if frames.wants() else None)
             chosen, total = frames.items, frames.count
+        else:
+            reader.lose("a video track beside the first was not looked at")
     else:
         for message in work.pictures.items:
             try:
@@ -291,7 +295,8 @@ def _outside(name: str, reader: Reader) -> tuple[Outside, ...]:
 
 def _one_outside(one: OutsideText) -> tuple[str, tuple[Hit, ...]]:
     """Classify one text, picture or block that lies outside payloads."""
-    where = f"{one.where} {one.name}" if one.name and not recognise(one.name) else one.where
+    named = one.name and len(one.name) <= _LONGEST_NAME and not recognise(one.name)
+    where = f"{one.where} {one.name}" if named else one.where
     if one.kind == "position":
         return where, (Hit(DataClass("location.position"), "format: a place"),)
     if one.kind == "picture":

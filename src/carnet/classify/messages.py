@@ -49,7 +49,9 @@ def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, A
         return
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from flatten(inner, f"{path}.{key}" if path else str(key), depth + 1)
+            # JSON can spell halves of surrogate pairs, which no output can carry.
+            name = str(key).encode("utf-8", "replace").decode("utf-8")
+            yield from flatten(inner, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(value, list):
         for number, inner in enumerate(value[:4]):
             yield from flatten(inner, f"{path}.{number}" if path else str(number), depth + 1)
@@ -115,16 +117,17 @@ class MessageStream:
             self.bad += 1
             return
         for latitude, longitude, track in self._pairs:
-            a, b = values.get(latitude), values.get(longitude)
-            if isinstance(a, int | float) and isinstance(b, int | float):
-                track.add(float(a), float(b))
+            a, b = _number(values.get(latitude)), _number(values.get(longitude))
+            if a is not None and b is not None:
+                track.add(a, b)
         for path, value in values.items():
+            number = _number(value)
             if isinstance(value, str):
                 self._text(path, value)
-            elif isinstance(value, int | float) and not isinstance(value, bool):
+            elif number is not None:
                 line = self._numbers.setdefault(path, [])
                 if len(line) < _MOST_SAMPLES:
-                    line.append(float(value))
+                    line.append(number)
 
     def _text(self, path: str, value: str) -> None:
         seen = self._texts.setdefault(path, set())
@@ -251,6 +254,16 @@ class MessageStream:
                 track.add(a, b)
             if track.points:
                 self._pairs.append((*names, track))
+
+
+def _number(value: Any) -> float | None:
+    """Give a number that a float can hold, else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _moves(line: list[float]) -> bool:

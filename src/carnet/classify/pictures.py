@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
+from carnet.classify.schemas import plain_type
 from carnet.errors import MissingExtraError, UnreadableError
 from carnet.formats.cdr import codec, compressed_image
 from carnet.formats.picture import MOST_PIXELS, decode_picture
@@ -76,7 +77,7 @@ def picture_of(message: Message) -> NDArray[Any]:
         UnreadableError: it does not decode, or is written in a way that carnet does not read.
     """
     stream = message.stream
-    if stream.encoding == "cdr" and (stream.schema or "").endswith("/CompressedImage"):
+    if stream.encoding == "cdr" and plain_type(stream.schema) == "sensor_msgs/CompressedImage":
         payload: bytes | memoryview[int] = compressed_image(message.data).picture(message.data)
     elif stream.encoding == "json":
         try:

@@ -78,8 +78,9 @@ _FRAMEWORK = re.compile(
 
 
 def plain_type(schema: str | None) -> str:
-    """Give a type's name as ROS 1 writes it: `sensor_msgs/msg/Imu` is `sensor_msgs/Imu`."""
-    return (schema or "").replace("/msg/", "/", 1)
+    """Give a type's name as ROS 1 writes it, and Foxglove's as its own schemas do."""
+    name = (schema or "").replace("/msg/", "/", 1)
+    return f"foxglove.{name.removeprefix('foxglove_msgs/')}" if name.startswith("foxglove_msgs/") else name
 
 
 def is_framework(path: str) -> bool:

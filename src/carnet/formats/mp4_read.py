@@ -64,7 +64,7 @@ class Mp4Reader(Reader):
 
     def _open(self) -> Any:
         self._source.seek(0)
-        return self._av.open(self._source, mode="r", format="mov")
+        return self._av.open(self._source, mode="r", format="mov", metadata_errors="replace")
 
     @property
     def streams(self) -> tuple[Stream, ...]:

@@ -107,6 +107,13 @@ def test_a_name_cannot_write_to_the_terminal(tmp_path):
     assert "\x1b" not in done.stdout
 
 
+def test_a_name_of_no_encoding_is_printed_all_the_same(tmp_path):
+    (tmp_path / os.fsdecode(b"\xff\xfe.bin")).write_bytes(b"x")
+    document = json.loads(run(tmp_path, "--json").stdout)
+    assert document["items"][0]["path"].endswith("\ufffd\ufffd.bin")
+    assert run(tmp_path).returncode == 0
+
+
 def test_a_reader_that_fails_blocks_its_file_only(folder, monkeypatch):
     from carnet.service.cli import scan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 import time
@@ -161,7 +162,7 @@ def _document(items: list[tuple[Path, FactSheet]]) -> dict[str, Any]:
     classes = Counter(one for _, sheet in items for one in sheet.data)
     return {
         "scan": "v1",
-        "items": [{"path": str(path), **sheet.to_json()} for path, sheet in items],
+        "items": [{"path": _printable(path), **sheet.to_json()} for path, sheet in items],
         "summary": {
             **{state.value: states[state] for state in ReadState},
             "data": dict(sorted(classes.items())),
@@ -172,6 +173,11 @@ def _document(items: list[tuple[Path, FactSheet]]) -> dict[str, Any]:
 def _clean(text: str) -> str:
     """Keep what came from outside from writing to the terminal as anything but letters."""
     return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _printable(path: Path) -> str:
+    """Give a path as text that every output can carry, whatever bytes its name has."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _size(length: int) -> str:
@@ -202,8 +208,8 @@ def _report(items: list[tuple[Path, FactSheet]], region: str | None) -> str:
     counts = ", ".join(f"{states[state]} {state.value}" for state in ReadState)
     lines = [f"{len(items)} {'file' if len(items) == 1 else 'files'}: {counts}"]
     for path, sheet in items:
-        head = f"{_clean(str(path))}  {sheet.format or 'no known format'}, {_size(sheet.bytes)}, {sheet.state.value}"
-        lines += ["", head]
+        what = f"{sheet.format or 'no known format'}, {_size(sheet.bytes)}, {sheet.state.value}"
+        lines += ["", f"{_clean(_printable(path))}  {what}"]
         if sheet.sha256:
             lines.append(f"  sha256 {sheet.sha256}")
         if sheet.reason:
