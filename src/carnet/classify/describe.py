@@ -218,7 +218,7 @@ def _finish(
     if work.bad:
         reader.lose(f"{work.bad} messages of a stream do not have the shape of their type")
     return StreamFacts(
-        name=_shown(stream.name, f"stream {stream.number}"),
+        name=_shown(stream.name, stream.withheld_name),
         kind=stream.kind,
         schema=_shown(stream.schema, "(name withheld)") if stream.schema else None,
         count=count,
@@ -272,7 +272,7 @@ def _imagery(stream: Stream, seen: Seen) -> tuple[tuple[FieldClass, ...], tuple[
 
 def _shown(name: str | None, instead: str) -> str:
     """Give a name that came from outside, unless something that identifies stands in it."""
-    return f"{instead} (name withheld)" if name is None or recognise(name) else name
+    return instead if name is None or recognise(name) else name
 
 
 def _outside(name: str, reader: Reader) -> tuple[Outside, ...]:

@@ -39,6 +39,11 @@ class Stream:
     number: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def withheld_name(self) -> str:
+        """What stands for the name where the name itself identifies somebody and must not be shown."""
+        return f"stream {self.number} (name withheld)"
+
     def __hash__(self) -> int:
         return hash((self.name, self.kind, self.schema, self.number))
 

@@ -123,7 +123,7 @@ def _companions(folder: Path, cache: dict[Path, dict[str, bytes]]) -> dict[str, 
 
 @app.command()
 def scan(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files and folders.")],
+    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document (scan: v1).")] = False,
     region: Annotated[
         str | None,
