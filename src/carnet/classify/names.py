@@ -59,6 +59,11 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     ),
     ("destination", "location.destination", "destination*|waypoint*|route_plan*|navi_target|nav_goal|目的地"),
     (
+        "lateral",
+        "driving.dynamics",
+        "lat_acc*|lon_acc*|long_acc*|lat_vel*|lat_dist*|lat_offset|lat_g|lat_rate|lat_force|obj_lat_pos|obj_lon_pos",
+    ),
+    (
         "location",
         "location.position",
         (
