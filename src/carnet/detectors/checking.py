@@ -98,6 +98,9 @@ _SMALLEST_TEXT = 3.0
 # Measured on the development pictures and the masked sample: 61 of 62 plates, 3 findings in 40 frames.
 _SHORTEST_LINE, _LONGEST_LINE = 1.5, 8.0
 _LEAST_FILLED = 0.7
+# The second look: height of the text in it, room around it, its size, and what share has to be found again.
+# Measured: of 61 plates 60 stay, of 15 findings on vehicles' rears and masks in 50 frames none.
+_CLOSE_HEIGHT, _ROOM, _CANVAS, _AGAIN = 48.0, 0.35, (160, 544), 0.4
 
 
 class CheckingPlateDetector:
@@ -123,8 +126,16 @@ class CheckingPlateDetector:
         factor = min(2.0, self._longest / max(width, height))
         across = max(_MULTIPLE, round(width * factor / _MULTIPLE) * _MULTIPLE)
         down = max(_MULTIPLE, round(height * factor / _MULTIPLE) * _MULTIPLE)
-        resized = cv2.resize(image, (across, down), interpolation=cv2.INTER_LINEAR)
-        blob = np.ascontiguousarray((resized.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
+        resized = cv2.resize(image, (across, down), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+        corners, scores = self._lines(resized)
+        order = np.argsort(-scores, kind="stable")
+        scale = np.array([width / across, height / down] * 2)
+        found = boxes_of((corners[order] * scale).astype(np.float32), scores[order], width, height)
+        return [one for one in found if self._seen_again(image, one)]
+
+    def _lines(self, image: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Find lines of text in a picture whose sides are multiples of 32."""
+        blob = np.ascontiguousarray((image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
         likely = self._network(blob)[0][0, 0]
         contours, _tree = cv2.findContours(
             (likely > _TEXT_PIXEL).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE
@@ -137,18 +148,35 @@ class CheckingPlateDetector:
             inside = np.zeros_like(likely, dtype=np.uint8)
             cv2.drawContours(inside, [contour], -1, 1, thickness=cv2.FILLED)
             score = float(cv2.mean(likely, mask=inside)[0])
+            filled = cv2.contourArea(contour) / (one * other)
             grow = one * other * _UNCLIP / (2 * (one + other))
             sides = (one + 2 * grow, other + 2 * grow)
-            filled = cv2.contourArea(contour) / (one * other)
-            ratio = max(sides) / min(sides)
             if score < self._threshold or filled < _LEAST_FILLED:
                 continue
-            if not _SHORTEST_LINE <= ratio <= _LONGEST_LINE:
+            if not _SHORTEST_LINE <= max(sides) / min(sides) <= _LONGEST_LINE:
                 continue
             points = cv2.boxPoints((middle, sides, turn))
             corners.append([*points.min(axis=0), *points.max(axis=0)])
             scores.append(score)
-        scale = np.array([width / across, height / down] * 2)
-        all_corners = (np.array(corners, dtype=np.float32).reshape(-1, 4) * scale).astype(np.float32)
-        order = np.argsort(-np.array(scores, dtype=np.float32), kind="stable")
-        return boxes_of(all_corners[order], np.array(scores, dtype=np.float32)[order], width, height)
+        return np.array(corners, dtype=np.float32).reshape(-1, 4), np.array(scores, dtype=np.float32)
+
+    def _seen_again(self, image: Picture, box: Box) -> bool:
+        """Look once more, closely: what is text stays text at another size, a vehicle's rear does not."""
+        height, width = image.shape[:2]
+        near = box.grown(_ROOM)
+        left, top = max(0, int(near.x)), max(0, int(near.y))
+        part = image[top : min(height, int(near.y + near.h) + 1), left : min(width, int(near.x + near.w) + 1)]
+        factor = _CLOSE_HEIGHT / box.h
+        across, down = (max(_MULTIPLE, round(side * factor)) for side in (part.shape[1], part.shape[0]))
+        close = cv2.resize(
+            part, (across, down), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        )
+        canvas = np.full((*_CANVAS, 3), int(close.mean()), dtype=np.uint8)
+        shown = close[: _CANVAS[0], : _CANVAS[1]]
+        canvas[: shown.shape[0], : shown.shape[1]] = shown
+        corners, scores = self._lines(canvas)
+        scale = np.array([part.shape[1] / across, part.shape[0] / down] * 2)
+        again = boxes_of(
+            (corners * scale + np.array([left, top, left, top])).astype(np.float32), scores, width, height
+        )
+        return any(box.covered_by(one) >= _AGAIN for one in again)
