@@ -23,9 +23,9 @@ _ANCHORS = ((24, 48), (96, 192), (384, 768))
 _VARIANCES = (0.1, 0.2)
 _MEAN = (104, 117, 123)
 _MULTIPLE = 32
-_OVERLAP = 0.4
+_OVERLAP = 0.7
 _LONG_SIDES: dict[Setting, tuple[tuple[int, ...], float]] = {
-    "release": ((320, 480, 960), 0.2),
+    "release": ((320, 640, 1280), 0.2),
     "fast": ((960,), 0.1),
 }
 
