@@ -101,8 +101,8 @@ def test_an_encoding_nobody_opens_is_classified_by_its_type_name():
     assert known.streams[0].data == ("location.position",)
     assert known.state is ReadState.PARTLY
     foreign = sheet_of(mcap([b"\x01\x02"], schema="acme.Blob", encoding="protobuf", schema_encoding="x"))
-    assert foreign.streams[0].data == ("unknown",)
-    assert foreign.state is ReadState.PARTLY
+    assert foreign.state is ReadState.BLOCKED
+    assert "encoding" in foreign.reason
 
 
 def test_messages_that_are_not_of_their_type_are_counted():

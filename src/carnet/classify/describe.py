@@ -17,6 +17,7 @@ from carnet.classify.canbus import CanBus
 from carnet.classify.messages import MessageStream
 from carnet.classify.names import class_of_name
 from carnet.classify.pictures import Seen, Spread, look, picture_of
+from carnet.classify.schemas import is_known
 from carnet.classify.text import Hit, recognise, recognise_bytes
 from carnet.errors import MissingExtraError, UnreadableError
 from carnet.formats import open_recording
@@ -61,6 +62,12 @@ class _Work:
     fields: MessageStream | None = None
     pictures: Spread[Message] = field(default_factory=Spread)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether neither the payloads nor the name of their type tell anything."""
+        fields = self.fields
+        return fields is not None and not fields.readable and not is_known(self.stream.schema)
+
 
 def describe(
     source: BinaryIO,
@@ -100,6 +107,10 @@ def describe(
         for key in sorted(work)
         if reader.state is not ReadState.BLOCKED
     ]
+    if facts and all(work[key].is_closed for key in work):
+        reader.block(
+            "every stream is in an encoding that carnet does not open, and of a type that it does not know"
+        )
     outside = _outside(name, reader)
     state, reason = reader.state, reader.reason
     if state is not ReadState.BLOCKED and not any(one.count for one in facts):

@@ -2,7 +2,8 @@
 
 A recogniser with a checksum is believed; one without needs a form that little else has, or a word beside it.
 VIN: ISO 3779 with the check digit of 49 CFR 565.15 and GB 16735 (weights 8 7 6 5 4 3 2 10 0 9 ... 2, modulo
-11, ten is X); European makers do not set it, so without it a maker's region and a serial are asked for.
+11, ten is X); makers in Europe and parts of Asia do not set it, so there the maker's region and a serial are
+asked for instead.
 Chinese identity number: GB 11643. IMEI: Luhn's digit (3GPP TS 23.003, annex B). Chinese plates: GA 36.
 """
 
@@ -26,7 +27,9 @@ _VIN_VALUES = {
     **dict(zip("STUVWXYZ", range(2, 10), strict=True)),
 }
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
-_SERIAL = re.compile(r"\d{4}$")
+# Makers' codes of regions that do not ask for a check digit (ISO 3780: Europe S to Z, Asia J, K, M to R), a serial.
+_UNCHECKED = re.compile(r"[JKMNPRS-Z][A-Z0-9][A-Z0-9].{10}\d{4}")
+_FEWEST_LETTERS = 4
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 _PLATE = re.compile(
     rf"[{_PROVINCES}][A-HJ-NP-Z][·\s-]?(?:[A-HJ-NP-Z0-9]{{5}}|[DF][A-HJ-NP-Z0-9]\d{{4}}|\d{{5}}[DF]|[A-HJ-NP-Z0-9]{{4}}[挂学警港澳])(?![A-Z0-9])"
@@ -76,11 +79,11 @@ def find_vins(text: str) -> tuple[str, ...]:
         if token not in {token.upper(), token.lower()} or token.isalpha() or token.isdigit():
             continue
         named = _VIN_WORD.search(text, max(0, match.start() - 24), match.start()) is not None
-        whole = token == text.strip() and token[0] in "SVWXYZTU" and _SERIAL.search(token) is not None
         letters = sum(sign.isalpha() for sign in token)
         # One hexadecimal number in eleven has a check digit by chance; a VIN's letters go beyond F.
         beyond = any(sign > "F" for sign in token.upper() if sign.isalpha())
-        if named or (vin_check_digit_holds(token) and letters and beyond) or (whole and beyond):
+        shaped = token.isupper() and _UNCHECKED.fullmatch(token) is not None and letters >= _FEWEST_LETTERS
+        if named or (beyond and (vin_check_digit_holds(token) or shaped)):
             found.append(token.upper())
     return tuple(found)
 
