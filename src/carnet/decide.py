@@ -119,7 +119,7 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
         possible = []
         missing = dict.fromkeys(("facts of the contents",), "facts")
         note = "the unknown facts leave more than 4,096 cells; supply some of them"
-    judge.values = dict(facts.values)
+    judge.start_again()
     determinations: list[tuple[str, ...]] = []
     for at in range(judge.count):
         found, open_names = _determine(judge, facts, at)
@@ -128,6 +128,8 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
     verdict, routes, prerequisites, completed, routes_open = _merge(possible)
     notes = {one.note for one in possible if one.note}
     note = note or next(iter(sorted(notes)), None)
+    if notes:
+        missing |= {"which of the contradicting rules prevails": "law"}
     if verdict is not Verdict.PROHIBITED:
         if not judge.law.modelled:
             verdict, routes = Verdict.UNDECIDED, ()
@@ -183,14 +185,13 @@ def _determine(
     judge: Judge, facts: Situation, at: int
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Give what a content is, over all completions; `undecided` stands first where they differ."""
-    judge.cells = 0
     try:
         tree = judge.explore(lambda: judge.determination(at))
         possible: list[frozenset[str]] = leaves(tree)
     except TooManyCellsError:
         return ("undecided",), ()
     finally:
-        judge.values = dict(facts.values)
+        judge.start_again()
     clashes = facts.contradicted.get(at, ())
     certain = frozenset.intersection(*possible)
     found = [what for what in DETERMINATIONS if what in certain]

@@ -21,7 +21,7 @@ from carnet.model.movement import Content, FactValue, Movement
 from carnet.model.vocabulary import covers
 
 MAX_ATOMS = 12
-MAX_SIZE_BEYOND = 4
+MAX_SIZE_BEYOND = 2
 MAX_OPTIONS = 8
 _PART_COST, _CLASS_COST = 1, 3
 
@@ -180,7 +180,10 @@ def _cost(chosen: tuple[Removal, ...]) -> int:
 
 
 def _sets(atoms: tuple[Removal, ...], *, exact: bool) -> Iterator[tuple[Removal, ...]]:
-    """Give sets of atoms, cheapest first; leaving a class out goes with no part of that class."""
+    """Give sets of atoms, cheapest first; leaving a class out goes with no part of that class.
+
+    Beyond `MAX_ATOMS` only small sets are given, and every part at once.
+    """
     largest = len(atoms) if exact else MAX_SIZE_BEYOND
     sets = [
         chosen
@@ -188,6 +191,8 @@ def _sets(atoms: tuple[Removal, ...], *, exact: bool) -> Iterator[tuple[Removal,
         for chosen in itertools.combinations(atoms, size)
         if not _both(chosen)
     ]
+    if not exact:
+        sets.append(tuple(one for one in atoms if one.part is not None))
     return iter(sorted(sets, key=_cost))
 
 

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from carnet.law.asking import Truth
 from carnet.law.compiled import DERIVED, FOUND, LiveRule
 from carnet.law.conditions import MOVEMENT
-from carnet.law.judge import Judge, Truth
+from carnet.law.judge import Judge
 from carnet.law.lawbook import Order
 from carnet.model.decision import Duty, Finding
 

@@ -1,0 +1,346 @@
+"""What the conditions of one legal order ask of a movement: values, counts, and what its contents are.
+
+Holds what is assumed while completions are tried. An assumption about a content makes only that content be
+looked at again, unless its number is combined over contents.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from carnet.law.compiled import DERIVED, LiveRule, OrderLaw
+from carnet.law.conditions import EVERYTHING, MOVEMENT, Atom, Interval, kleene_or
+from carnet.law.situation import Situation
+from carnet.model.vocabulary import covers
+
+Truth = bool | None
+
+
+class Asking:
+    """One order's law before one movement."""
+
+    def __init__(self, law: OrderLaw, facts: Situation) -> None:
+        self.law = law
+        self.facts = facts
+        self.movement = facts.movement
+        self.count = len(facts.movement.contents)
+        self.values: dict[Any, Any] = dict(facts.values)
+        self.candidates: list[tuple[LiveRule, ...]] = [law.content.get(name, ()) for name in facts.classes]
+        self.status: list[dict[str, Truth]] = [{} for _ in facts.classes]
+        self.exempt: list[dict[str, Truth]] = [{} for _ in facts.classes]
+        self._stale = set(range(self.count))
+        self.cells = 0
+        self.assuming = 0
+        self._members: dict[tuple[str, ...], list[int]] = {}
+        self._memo: dict[tuple[int, int], Truth] | None = None
+
+    # What conditions ask ------------------------------------------------------------------------------
+
+    def known(self, at: int, fact: str) -> Any:
+        """Give a plain value; `None` is unknown."""
+        value = self.values.get((at, fact))
+        return self.values.get((MOVEMENT, fact)) if value is None and at != MOVEMENT else value
+
+    def member(self, at: int, fact: str, operator: str, operand: Any) -> Any:
+        """Give a value, or what is assumed of one comparison with it."""
+        values = self.values
+        value = values.get((at, fact))
+        if value is not None:
+            return value
+        if at != MOVEMENT:
+            value = values.get((MOVEMENT, fact))
+            if value is not None:
+                return value
+        if not self.assuming:
+            return None
+        value = values.get((at, fact, operator, operand))
+        return values.get((MOVEMENT, fact, operator, operand)) if value is None else value
+
+    def number(self, at: int, fact: str, over: tuple[str, ...] | None) -> Interval:
+        """Give the bounds of a number."""
+        if fact.startswith("year."):
+            return self._year(fact)
+        if over is not None:
+            return self._narrow(self._combined(fact, over), ("over", fact, over))
+        found = self.values.get((at, fact))
+        if found is None:
+            found = self.values.get((MOVEMENT, fact), EVERYTHING)
+        return found  # type: ignore[no-any-return]
+
+    def key(self, at: int, fact: str, over: tuple[str, ...] | None) -> Any:
+        """Give the key under which a value, or a narrower interval, is assumed."""
+        if fact.startswith("year.") or over is not None:
+            return ("over", fact, over)
+        return self._own_key(at, fact)
+
+    def _own_key(self, at: int, fact: str) -> tuple[int, str]:
+        entry = self.facts.register[fact] if fact in self.facts.register else DERIVED.get(fact)
+        return (at if entry is not None and entry.scope == "content" else MOVEMENT, fact)
+
+    def _narrow(self, found: Interval, key: Any) -> Interval:
+        assumed = self.values.get(key)
+        if assumed is None:
+            return found
+        return (max(found[0], assumed[0]), min(found[1], assumed[1]))
+
+    def _covered(self, over: tuple[str, ...]) -> list[int]:
+        """Give the contents whose class is one of some classes."""
+        found = self._members.get(over)
+        if found is None:
+            found = [
+                number
+                for number, name in enumerate(self.facts.classes)
+                if any(general == "*" or covers(general, name) for general in over)
+            ]
+            self._members[over] = found
+        return found
+
+    def _combined(self, fact: str, over: tuple[str, ...]) -> Interval:
+        entry = self.facts.register[fact]
+        lows, highs = [0.0], [0.0]
+        for number in self._covered(over):
+            low, high = self.values.get((number, fact), EVERYTHING)
+            lows.append(low)
+            highs.append(high)
+        if self.movement.history is None:
+            highs.append(math.inf)
+        else:
+            for one in self.movement.history:
+                if one.measure == (entry.measure or fact):
+                    lows.append(one.value)
+                    highs.append(one.value)
+        return (sum(lows) if entry.combines == "sum" else max(lows), sum(highs))
+
+    def names(self, at: int, fact: str, over: tuple[str, ...] | None) -> tuple[tuple[str, str], ...]:
+        """Name a fact as a person would find it in the movement."""
+        if fact.startswith("year."):
+            return self._year_names(fact)
+        if fact.startswith("safeguard.") or fact == "reported_to":
+            kind = "report_to_authority" if fact == "reported_to" else fact.split(".")[1]
+            tail = ".outcome" if fact.endswith(".outcome") else ""
+            return ((f"safeguards.{kind}{tail}", fact),)
+        if over is not None:
+            return self._combined_names(fact, over)
+        entry = self.facts.register.get(fact, None)
+        if entry is not None and entry.scope == "content" and at != MOVEMENT:
+            middle = "" if entry.field else "facts."
+            return ((f"contents.{self.movement.contents[at].name}.{middle}{fact}", fact),)
+        if entry is not None and not entry.field:
+            scope = "" if entry.scope == "movement" else f"{entry.scope}."
+            return ((f"{scope}facts.{fact}", fact),)
+        return ((fact, fact),)
+
+    def _combined_names(self, fact: str, over: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+        out: list[tuple[str, str]] = []
+        for number in self._covered(over):
+            low, high = self.values.get((number, fact), EVERYTHING)
+            if low != high:
+                out += self.names(number, fact, None)
+        if self.movement.history is None:
+            out.append(("history", fact))
+        return tuple(out) or (("totals", fact),)
+
+    # What contents are --------------------------------------------------------------------------------
+
+    def holds(self, live: LiveRule, at: int) -> Truth:
+        """Say whether a rule holds for a content, or for the movement, and nothing excepts it."""
+        memo = self._memo
+        if memo is None:
+            return self._evaluate(live, at)
+        key = (id(live), at)
+        if key not in memo:
+            memo[key] = self._evaluate(live, at)
+        return memo[key]
+
+    def _evaluate(self, live: LiveRule, at: int) -> Truth:
+        found = live.when.test(self, at)
+        if found is False or not live.exceptions:
+            return found
+        for _, condition in live.exceptions:
+            excepted = condition.test(self, at)
+            if excepted is True:
+                return False
+            if excepted is None:
+                found = None
+        return found
+
+    def rest(self) -> None:
+        """Go back to what is known, assume nothing, and remember what every rule says: for explanations."""
+        self.start_again()
+        self._memo = {}
+        self.look()
+
+    def start_again(self) -> None:
+        """Go back to what is known."""
+        self.values = dict(self.facts.values)
+        self.cells = self.assuming = 0
+        self._stale.update(range(self.count))
+
+    def _rule_atom(self, live: LiveRule, at: int) -> Atom | None:
+        if live.when.test(self, at) is None:
+            return live.when.atom(self, at)
+        for _, condition in live.exceptions:
+            if condition.test(self, at) is None:
+                return condition.atom(self, at)
+        return None
+
+    def look(self) -> None:
+        """Find what contents are, and what they are exempt from, where an assumption touched them."""
+        for at in self._stale:
+            self._look_at(at)
+        self._stale.clear()
+
+    def _look_at(self, at: int) -> None:
+        found: dict[str, Truth] = {}
+        exempt: dict[str, Truth] = {}
+        for live in self.candidates[at]:
+            effect = live.rule.effect
+            if effect == "determines":
+                what = live.rule.detail
+                if found.get(what) is not True:
+                    found[what] = kleene_or(found.get(what, False), self.holds(live, at))
+            elif effect == "exempts":
+                truth = self.holds(live, at)
+                for what in live.rule.detail["from"]:
+                    exempt[what] = kleene_or(exempt.get(what, False), truth)
+        if found.get("sensitive_personal") is True:
+            found["personal"] = True
+        self.status[at] = found
+        self.exempt[at] = exempt
+
+    def _assume(self, key: Any, value: Any) -> None:
+        """Take a value for granted, or, with `None`, no longer; what it touches must be looked at again."""
+        if value is None:
+            del self.values[key]
+        else:
+            self.values[key] = value
+        about = key[0]
+        entry = self.facts.register.get(key[1]) if isinstance(about, int) else None
+        if entry is not None and about != MOVEMENT and entry.combines not in {"sum", "union"}:
+            self._stale.add(about)
+        else:
+            self._stale.update(range(self.count))
+
+    def is_so(self, at: int, what: str, *, spared: bool) -> Truth:
+        """Say whether a content is something; `spared` leaves out what an exemption covers."""
+        status = self.status[at]
+        if what == "ordinary_personal":
+            sensitive = status.get("sensitive_personal", False)
+            truth: Truth = status.get("personal", False)
+            if sensitive is True or truth is False:
+                return False
+            truth = None if sensitive is None else truth
+        else:
+            truth = status.get(what, False)
+        if not spared or truth is False:
+            return truth
+        exempt = self.exempt[at].get("important" if what == "important" else "personal", False)
+        if exempt is True:
+            return False
+        return None if exempt is None else truth
+
+    def _is_atom(self, at: int, what: str) -> Atom | None:
+        asked = {"ordinary_personal": ("personal", "sensitive_personal")}.get(what, (what,))
+        for effect in ("determines", "exempts"):
+            for live in self.candidates[at]:
+                if live.rule.effect != effect or self.holds(live, at) is not None:
+                    continue
+                targets = (live.rule.detail,) if effect == "determines" else live.rule.detail["from"]
+                wanted = (
+                    asked if effect == "determines" else ("important" if what == "important" else "personal",)
+                )
+                if any(one in targets for one in wanted):
+                    return self._rule_atom(live, at)
+        return None
+
+    def derived(self, fact: str) -> tuple[Truth, Atom | None]:
+        """Give whether any content is something, with the atom that leaves it open."""
+        when, what = fact.split(".")
+        spared = when == "has"
+        open_at = MOVEMENT
+        for at in range(self.count):
+            truth = self.is_so(at, what, spared=spared)
+            if truth is True:
+                return True, None
+            if truth is None and open_at == MOVEMENT:
+                open_at = at
+        if open_at == MOVEMENT:
+            return False, None
+        return None, self._is_atom(open_at, what)
+
+    # Persons of the year ------------------------------------------------------------------------------
+
+    def _counted(self, fact: str) -> list[tuple[int, Truth]]:
+        what = "sensitive_personal" if fact.endswith("sensitive") else "ordinary_personal"
+        found = [(at, self.is_so(at, what, spared=True)) for at in range(self.count)]
+        return [(at, truth) for at, truth in found if truth is not False]
+
+    def _before(self, fact: str) -> Interval:
+        year = self.movement.year_to_date
+        sensitive = fact.endswith("sensitive")
+        given = None if year is None else year.persons_sensitive if sensitive else year.persons
+        return EVERYTHING if given is None else (given, given)
+
+    def _year(self, fact: str) -> Interval:
+        before = self._before(fact)
+        counted = self._counted(fact)
+        lows, highs = [0.0], [0.0]
+        all_new = True
+        largest, total = 0.0, 0.0
+        new_largest, new_total = 0.0, 0.0
+        for at, truth in counted:
+            low, high = self.values.get((at, "persons"), EVERYTHING)
+            low = low if truth is True else 0
+            lows.append(low)
+            highs.append(high)
+            largest, total = max(largest, low), total + high
+            fresh = self.values.get((at, "persons_new_this_year"))
+            if fresh is None:
+                all_new = False
+            else:
+                new_largest = max(new_largest, fresh[0] if truth is True else 0)
+                new_total += fresh[1]
+        totals = self.movement.totals
+        sensitive = fact.endswith("sensitive")
+        given = None if totals is None else totals.persons_sensitive if sensitive else totals.persons
+        low, high = max(lows), sum(highs)
+        if given is not None and counted:
+            only = sensitive or all(
+                self.is_so(at, "sensitive_personal", spared=False) is False for at in range(self.count)
+            )
+            high = min(high, given)
+            low = min(max(low, given if only else 0), high)
+        if counted and all_new:
+            fresh_low, fresh_high = new_largest, min(new_total, high)
+        else:
+            fresh_low, fresh_high = max(0.0, low - before[1]), high
+        return self._narrow((before[0] + fresh_low, before[1] + fresh_high), ("over", fact, None))
+
+    def _year_names(self, fact: str) -> tuple[tuple[str, str], ...]:
+        tail = "_sensitive" if fact.endswith("sensitive") else ""
+        out: list[tuple[str, str]] = []
+        before = self._before(fact)
+        if before[1] == math.inf:
+            out.append((f"year_to_date.persons{tail}", "persons"))
+        counted = [at for at, _ in self._counted(fact)]
+        for at in counted:
+            name = f"contents.{self.movement.contents[at].name}"
+            low, high = self.values.get((at, "persons"), EVERYTHING)
+            if low != high:
+                out.append((f"{name}.persons", "persons"))
+            if before != (0, 0) and (at, "persons_new_this_year") not in self.values:
+                out.append((f"{name}.persons_new_this_year", "persons_new_this_year"))
+        totals = self.movement.totals
+        known = None if totals is None else totals.persons_sensitive if tail else totals.persons
+        if len(counted) > 1 and known is None:
+            out.append((f"totals.persons{tail}", "persons"))
+        return tuple(out)
+
+    def _open_status(self, fact: str) -> Atom | None:
+        """Ask first what contents are, where a count hangs on that."""
+        what = "sensitive_personal" if fact.endswith("sensitive") else "ordinary_personal"
+        for at, truth in self._counted(fact):
+            if truth is None:
+                return self._is_atom(at, what)
+        return None

@@ -1,0 +1,105 @@
+"""The shipped lawbook: sound, covered by its own cases, and scored on the casebook."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from carnet.law.casebook import read_cases
+from carnet.law.checks import check_cases
+from carnet.service.cli.law import run_cases
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = sorted((ROOT / "lawbook").glob("*/cases/*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def own_cases():
+    return [case for path in OWN for case in read_cases(path.read_text(encoding="utf-8"), str(path))]
+
+
+def test_every_own_case_comes_out_as_it_says(book, own_cases):
+    score = run_cases(own_cases, book)
+    assert [(one.case.id, one.reasons) for one in score.results if one.outcome != "preferred"] == []
+
+
+def test_every_rule_is_tested_on_each_side(book, own_cases):
+    assert check_cases(book, own_cases) == []
+
+
+def test_the_check_notices_when_a_case_is_taken_away(book, own_cases):
+    fewer = [case for case in own_cases if case.id != "own-cn-g7-31"]
+    assert {problem.rule for problem in check_cases(book, fewer)} == {"cn/guide_2026/g7"}
+    none = check_cases(book, [])
+    assert len(none) == sum(len(order.rules) for order in book.orders.values())
+
+
+@pytest.fixture(scope="module")
+def score(book, shared):
+    files = sorted((shared / "casebook").glob("*.yaml"))
+    cases = [case for path in files for case in read_cases(path.read_text(encoding="utf-8"), path.name)]
+    return run_cases(cases, book)
+
+
+def test_the_casebook_of_the_modelled_orders_is_answered(score):
+    mine = [one for one in score.results if one.outcome != "not modelled"]
+    assert {code for one in mine for code in one.case.jurisdictions} == {"CN", "EU"}
+    preferred = sum(one.outcome == "preferred" for one in mine)
+    assert preferred >= 0.9 * len(mine)
+    weighty = [one for one in mine if one.case.certainty in {"official", "enforcement"}]
+    assert [one.case.id for one in weighty if one.outcome == "failed"] == []
+
+
+def test_the_register_holds_every_fact_of_the_casebook(book, shared):
+    page = (shared / "casebook" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `([a-z0-9_]+)` \| (\w+)[^|]*\| (movement|exporter|recipient|content) \| ([\w-]+) ",
+        page,
+        re.MULTILINE,
+    )
+    assert len(rows) == 74
+    for name, kind, scope, combines in rows:
+        entry = book.register[name]
+        assert (entry.type, entry.scope) == (kind, scope)
+        assert entry.combines == ("none" if combines == "-" else combines)
+
+
+def test_only_what_the_casebook_presumes_is_presumed(book):
+    presumed = {name for name in book.register if book.register[name].presumed is not None}
+    assert presumed == {
+        "state_secret",
+        "recipient_designated",
+        "purpose_is_evasion",
+        "notified_or_published_as_important",
+    }
+
+
+def test_the_vocabulary_is_the_public_one(shared):
+    ours = (ROOT / "lawbook" / "vocabulary.yaml").read_text(encoding="utf-8")
+    assert ours == (shared / "design" / "vocabulary.yaml").read_text(encoding="utf-8")
+
+
+def test_every_rule_says_where_it_comes_from(book):
+    for order in book.orders.values():
+        for rule in order.rules:
+            assert rule.cite
+            assert rule.certainty in {"official", "draft", "secondary", "background"}
+            assert rule.says
+        for parameter in order.parameters.values():
+            assert all(value.cite for value in parameter.values)
+
+
+def test_no_rule_is_named_after_a_case(book, shared):
+    ids = set(
+        re.findall(
+            r"^- id: (\S+)",
+            "".join(p.read_text() for p in (shared / "casebook").glob("*.yaml")),
+            re.MULTILINE,
+        )
+    )
+    assert ids
+    law = json.dumps(dict(book.texts))
+    assert not [name for name in ids if name in law]
