@@ -73,7 +73,7 @@ def open_recording(
     except ImportError as error:
         raise MissingExtraError(
             f"reading {form} needs the library {error.name}",
-            remedy="pip install 'carnet[recordings]'",
+            remedy=f"pip install 'carnet[{'vision' if error.name == 'cv2' else 'recordings'}]'",
         ) from error
     del companions
     return BlockedReader(f"carnet does not read this: it is {foreign_name(head)}")

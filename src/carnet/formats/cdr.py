@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from carnet.errors import UnreadableError
+from carnet.errors import MissingExtraError, UnreadableError
 
 # What generated decoders raise on bytes that are not of their type.
 _WRONG_BYTES = (
@@ -47,8 +47,14 @@ class Codec:
     """Decodes and encodes one message type."""
 
     def __init__(self, schema: str, text: str, encoding: str) -> None:
-        from rosbags.serde import SerdeError
-        from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
+        try:
+            from rosbags.serde import SerdeError
+            from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
+        except ImportError as error:
+            raise MissingExtraError(
+                "reading ROS messages needs the library rosbags",
+                remedy="pip install 'carnet[recordings]'",
+            ) from error
 
         self._wrong_bytes: tuple[type[Exception], ...] = (SerdeError, AttributeError, *_WRONG_BYTES)
         self.encoding = encoding

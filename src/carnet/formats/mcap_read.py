@@ -122,6 +122,11 @@ class McapReader(Reader):
 
     def __init__(self, source: BinaryIO) -> None:
         super().__init__()
+        # Asked for here so that a missing library is said when the file is opened.
+        import lz4.frame
+        import zstandard
+
+        del lz4, zstandard
         self._source = source
         self.header: Header | None = None
         self.schemas: dict[int, Schema] = {}
