@@ -45,7 +45,7 @@ def redact_candump(
     if first is None or last is None:
         raise UnreadableError("the log holds no frame", where="log")
     head, tail = first + round(order.trim_head_s * 1e9), last - round(order.trim_tail_s * 1e9)
-    gone = {one.name: is_dropped(order, stream_classes(sheet, one.name)) for one in reader.streams}
+    gone = {one.name: is_dropped(order, stream_classes(sheet, one)) for one in reader.streams}
     dropped: Counter[str] = Counter()
     written = 0
     numbers = itertools.count()

@@ -132,14 +132,14 @@ class McapRedactor:
                 self._places[outside.where] += 1
         self._can.finish()
         for stream in self._reader.streams:
-            self._dropped[stream.number] = is_dropped(self._order, stream_classes(self._sheet, stream.name))
+            self._dropped[stream.number] = is_dropped(self._order, stream_classes(self._sheet, stream))
             self._refuse(stream)
 
     def _refuse(self, stream: Stream) -> None:
         """Refuse a stream with pictures in it that cannot be masked: never passed, never left out in silence."""
         if self._dropped[stream.number] or not self._order.looks_at_pictures or can_open(stream):
             return
-        pictures = any(covers("image", one) for one in stream_classes(self._sheet, stream.name))
+        pictures = any(covers("image", one) for one in stream_classes(self._sheet, stream))
         if (
             pictures
             or stream.kind == "pictures"

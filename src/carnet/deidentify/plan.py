@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from carnet.deidentify.order import RedactionOrder
 from carnet.errors import RedactionError
+from carnet.formats.reader import Stream
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.model.ids import DataClass
 from carnet.model.vocabulary import covers
@@ -17,21 +18,22 @@ _WHOLE_STREAMS: dict[str, tuple[str, ...]] = {
 _HARMLESS = ("location.aggregate",)
 
 
-def stream_classes(sheet: FactSheet, name: str) -> tuple[DataClass, ...]:
+def stream_classes(sheet: FactSheet, stream: Stream) -> tuple[DataClass, ...]:
     """Give every class that a sheet finds in a stream, its fields included.
 
     Raises:
         RedactionError: the sheet does not know the stream, so nobody knows what is in it.
     """
-    found = [one for one in sheet.streams if one.name == name]
+    # A sheet withholds a name that identifies somebody.
+    found = [one for one in sheet.streams if one.name in {stream.name, stream.withheld_name}]
     if not found:
         raise RedactionError(
             "the fact sheet does not describe a stream of this file",
             where="fact sheet",
             remedy="scan the file again and redact it by that sheet",
         )
-    classes = {one for stream in found for one in stream.data}
-    return tuple(sorted(classes | {field.data for stream in found for field in stream.fields}))
+    classes = {one for described in found for one in described.data}
+    return tuple(sorted(classes | {field.data for described in found for field in described.fields}))
 
 
 def is_dropped(order: RedactionOrder, classes: tuple[DataClass, ...]) -> bool:

@@ -21,6 +21,7 @@ from carnet.deidentify.order import Outcome, RedactionOrder, Region
 from carnet.deidentify.plan import is_dropped, stream_classes
 from carnet.errors import RedactionError, UnreadableError
 from carnet.formats.mp4_write import PIXEL_FORMATS, Mp4Writer, planes_of, put_planes
+from carnet.formats.reader import Stream
 from carnet.model.factsheet import FactSheet
 
 STREAM = "video"
@@ -108,7 +109,7 @@ class VideoRedactor:
                 remedy="split the tracks into files of their own",
             )
         (track,) = tracks
-        if is_dropped(self._order, stream_classes(self._sheet, STREAM)):
+        if is_dropped(self._order, stream_classes(self._sheet, Stream(STREAM, "video"))):
             raise RedactionError(
                 "nothing would be left of the file", where=STREAM, remedy="leave it out of the recording"
             )
