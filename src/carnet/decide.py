@@ -31,6 +31,9 @@ from carnet.model.decision import (
 from carnet.model.ids import LegalOrder
 from carnet.model.movement import Movement
 
+_AUTHORITYS_LEAVE = frozenset({"security_assessment", "licence"})
+"""Before an order's first modelled day an answer stands only where it is the strictest route there is."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
@@ -131,7 +134,8 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
     if notes:
         missing |= {"which of the contradicting rules prevails": "law"}
     if verdict is not Verdict.PROHIBITED:
-        if not judge.law.modelled:
+        leave = verdict is Verdict.CONDITIONAL and set(routes) <= _AUTHORITYS_LEAVE and not routes_open
+        if not judge.law.modelled and not leave:
             verdict, routes = Verdict.UNDECIDED, ()
             missing = {f"the law of {order.code} before {order.law_from.isoformat()}": "law"}
             note = f"this lawbook knows {order.name} from {order.law_from.isoformat()} on"

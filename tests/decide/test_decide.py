@@ -425,3 +425,22 @@ def test_the_law_of_the_day_is_applied():
     after = judged(document([clip], date="2026-02-03", safeguards=approval))
     assert (before.verdict, after.verdict) == (Verdict.CONDITIONAL, Verdict.PERMITTED)
     assert before.day == date(2026, 2, 2)
+
+
+def test_what_is_not_classified_does_not_leave():
+    decision = judged(document([{"name": "blob", "data": "unknown", "persons": 0}]))
+    assert decision.verdict is Verdict.UNDECIDED
+    assert decision.contents[0].determination == "undecided"
+    assert "contents.blob.data" in {one.fact for one in decision.missing}
+
+
+@pytest.mark.parametrize(
+    ("broad", "narrow"),
+    [("image", "image.exterior"), ("location", "location.trajectory"), ("identity", "identity.financial")],
+)
+def test_a_broad_name_is_never_laxer_than_what_it_may_be(broad, narrow):
+    def answer(data):
+        facts = {**OFFICER, "faces_px_max": 50, "plates_px_max": 0, "hours": 1, "images": 1}
+        return judged(document([{"name": "c", "data": data, "persons": 20, "vehicles": 1, "facts": facts}]))
+
+    assert (answer(broad).verdict, answer(broad).routes) == (answer(narrow).verdict, answer(narrow).routes)

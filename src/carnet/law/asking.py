@@ -12,7 +12,7 @@ from typing import Any
 from carnet.law.compiled import DERIVED, LiveRule, OrderLaw
 from carnet.law.conditions import EVERYTHING, MOVEMENT, Atom, Interval, kleene_or
 from carnet.law.situation import Situation
-from carnet.model.vocabulary import covers
+from carnet.model.vocabulary import may_be
 
 Truth = bool | None
 
@@ -91,7 +91,7 @@ class Asking:
             found = [
                 number
                 for number, name in enumerate(self.facts.classes)
-                if any(general == "*" or covers(general, name) for general in over)
+                if any(general == "*" or may_be(general, name) for general in over)
             ]
             self._members[over] = found
         return found

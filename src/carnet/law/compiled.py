@@ -24,7 +24,7 @@ from carnet.law.reading import Node
 from carnet.law.register import FactEntry, Register
 from carnet.law.rules import Parameter, Rule
 from carnet.model.movement import SAFEGUARDS
-from carnet.model.vocabulary import covers
+from carnet.model.vocabulary import covers, may_be
 
 DERIVED: Mapping[str, FactEntry] = {
     entry.name: entry
@@ -225,6 +225,18 @@ class Compiler:
             )
 
 
+def _speaks_of(rule: Rule, data: str) -> bool:
+    """Say whether a rule speaks of a class of data.
+
+    Data named too broadly (`image`) are held to every rule on what they may be (`image.exterior`); only an
+    exemption must name them.
+    """
+    if rule.classes is None or rule.exception_to is not None:
+        return False
+    fits = covers if rule.effect == "exempts" else may_be
+    return any(name == "*" or fits(name, data) for name in rule.classes)
+
+
 def compile_order(
     code: str,
     day: date,
@@ -286,16 +298,7 @@ def compile_order(
         )
         for one in live.values()
     )
-    by_class = {
-        name: tuple(
-            one
-            for one in every
-            if one.rule.exception_to is None
-            and one.rule.classes is not None
-            and any(c == "*" or covers(c, name) for c in one.rule.classes)
-        )
-        for name in classes
-    }
+    by_class = {name: tuple(one for one in every if _speaks_of(one.rule, name)) for name in classes}
     by_effect: dict[str, list[LiveRule]] = {}
     for one in every:
         if one.rule.classes is None and one.rule.exception_to is None:

@@ -14,7 +14,7 @@ from typing import Any
 from carnet.law.asking import Asking, Truth
 from carnet.law.compiled import LiveRule
 from carnet.law.conditions import MOVEMENT, Atom, kleene_or
-from carnet.model.decision import Verdict
+from carnet.model.decision import ROUTE_STRICTNESS, Verdict
 
 MAX_CELLS = 4096
 UNNAMED = "none"
@@ -182,6 +182,7 @@ class Judge(Asking):
             return atom
         if not open_routes and not before:
             return Outcome(Verdict.PERMITTED, completed=completed)
+        open_routes.sort(key=lambda routes: -min(ROUTE_STRICTNESS.get(route, 2) for route in routes))
         first = open_routes[0] if open_routes else ()
         more = tuple(route for routes in open_routes[1:] for route in routes)
         return Outcome(Verdict.CONDITIONAL, first, (*before, *more), None if open_routes else completed)

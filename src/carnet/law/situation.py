@@ -17,7 +17,7 @@ from carnet.law.conditions import EVERYTHING, MOVEMENT, Interval
 from carnet.law.register import FactEntry, Implication, Register
 from carnet.model.decision import Assumed
 from carnet.model.movement import Content, Movement, Safeguard
-from carnet.model.vocabulary import Vocabulary, covers
+from carnet.model.vocabulary import UNKNOWN_CLASS, Vocabulary, covers
 
 Key = tuple[Any, ...]
 
@@ -30,7 +30,7 @@ class Situation:
         values: by (content number or `MOVEMENT`, fact); numbers are intervals; an absent key is unknown.
         presumed: facts whose value is presumed, with the reason.
         claimed: facts whose value rests on a claim that a part is out, with the reason.
-        contradicted: what contradicts what, by content number.
+        contradicted: what contradicts what, or is not classified, by content number.
         assumptions: defaults of the document that were used.
         notes: safeguards that are presumed to hold or to cover.
     """
@@ -137,6 +137,8 @@ def _content_values(
         (f"{path}.{name}", f"{name} is given as {_said(have)}, and {because} says {_said(other)}")
         for name, (have, other, because) in items.clashes.items()
     )
+    if content.data == UNKNOWN_CLASS:
+        clashes += ((f"{path}.data", f"{content.name} is not classified yet"),)
     return claimed, clashes
 
 

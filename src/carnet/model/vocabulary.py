@@ -41,3 +41,12 @@ class Vocabulary:
 def covers(general: str, special: str) -> bool:
     """Say whether a class named in a rule covers another: itself and everything under it."""
     return special == general or special.startswith(f"{general}.")
+
+
+UNKNOWN_CLASS = "unknown"
+"""What is not classified yet: handled as the strictest until a person says otherwise."""
+
+
+def may_be(general: str, special: str) -> bool:
+    """Say whether data of one class may be of another: it lies under it, or is named too broadly to tell."""
+    return covers(general, special) or covers(special, general)
