@@ -30,7 +30,8 @@ _CASE_KEYS = (
     "boundary",
     "jurisdiction_note",
     "why",
-    "rules",
+    "says",
+    "silent",
 )
 ORIGINS = ("published", "built")
 KINDS = ("example", "decision", "reported", "rule", "variant")
@@ -57,7 +58,12 @@ PREFERRED, ACCEPTED, FAILED, NOT_MODELLED = "preferred", "accepted", "failed", "
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case."""
+    """One case.
+
+    Attributes:
+        says, silent: rules that must, and must not, be among the findings. Own cases use them for rules that
+            report without deciding; the casebook has no such key.
+    """
 
     id: str
     title: str
@@ -68,7 +74,8 @@ class Case:
     movement: Movement
     expect: Mapping[str, Any]
     place: str
-    rules: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +167,8 @@ def read_cases(text: str, source: str) -> tuple[Case, ...]:
                 movement=parse_movement(node["movement"].value, source=f"{source}, case {name}"),
                 expect=node["expect"].value,
                 place=node.doc.where(node.path),
-                rules=node["rules"].words() if "rules" in node else (),
+                says=node["says"].words() if "says" in node else (),
+                silent=node["silent"].words() if "silent" in node else (),
             )
         )
     if not out:
@@ -172,6 +180,7 @@ class _Comparison:
     """One case against one decision, rule by rule of the README."""
 
     def __init__(self, case: Case, decision: Decision, order: str) -> None:
+        self.case = case
         self.expect = case.expect
         self.order = order
         self.decision = decision
@@ -222,6 +231,13 @@ class _Comparison:
                 self.want(
                     self._is_determined(name, order, tuple(values)), f"{name} is not {values} in {order}"
                 )
+        findings = [one for entry in self.decision.jurisdictions for one in entry.findings]
+        findings += [one for content in self.decision.contents for one in content.findings]
+        spoke = {one.rule for one in findings if one.outcome != "undecided"}
+        for rule in self.case.says:
+            self.want(rule in spoke, f"{rule} says nothing")
+        for rule in self.case.silent:
+            self.want(rule not in spoke, f"{rule} speaks")
         said = [json.dumps(one.to_mapping()).lower() for one in self.decision.missing]
         for names in expect.get("missing_facts", ()):
             self.want(any(n.lower() in text for n in names for text in said), f"none of {names} is missing")
