@@ -1,0 +1,141 @@
+"""The node's side of the workers: start one, feed it ranges of a recording, take result and bytes.
+
+One task, one process: what a hostile recording does to a worker ends with it. The node answers only reads
+inside the recording it opened for the task, and kills a worker that goes over its time.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from carnet import errors
+from carnet.errors import WorkerError
+from carnet.service.isolation import Limits
+from carnet.service.worker import LARGEST_FRAME, RANGE, Pipe
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a worker gave: its result, and which measures of isolation held."""
+
+    result: Any
+    isolation: Mapping[str, bool]
+
+
+def run_worker(
+    task: str,
+    source: BinaryIO,
+    parameters: Mapping[str, Any],
+    *,
+    sink: Callable[[bytes], object] | None = None,
+    progress: Progress | None = None,
+    limits: Limits | None = None,
+    seconds: float = 3600.0,
+) -> Outcome:
+    """Run one task in a process of its own.
+
+    Args:
+        task: a name of the worker's closed list.
+        source: a seekable file; the worker reads it by ranges.
+        parameters: JSON values for the task.
+        sink: takes the output bytes, in order.
+        progress: told (done, of how many).
+        limits: memory, processor time, open files.
+        seconds: wall time after which the worker is killed.
+
+    Raises:
+        WorkerError: the worker died, went over its budget, or broke the form.
+        CarnetError: whatever the task itself raised.
+    """
+    budget = limits or Limits()
+    ours, theirs = socket.socketpair()
+    source.seek(0, io.SEEK_END)
+    size = source.tell()
+    # -P: the working folder must not become a place that the worker may read.
+    command = [sys.executable, "-P", "-m", "carnet.service.worker", str(theirs.fileno())]
+    command += [str(one) for one in (budget.memory_bytes, budget.processor_s, budget.open_files)]
+    with ours:
+        process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            cwd="/",
+        )
+        theirs.close()
+        watchdog = threading.Timer(seconds, process.kill)
+        watchdog.start()
+        try:
+            pipe = Pipe(ours)
+            order = {"task": task, "bytes": size, "parameters": parameters}
+            pipe.send(b"T", json.dumps(order).encode())
+            return _converse(pipe, source, size, sink, progress)
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            process.wait()
+            raise WorkerError(
+                f"the worker for {task} ended with status {process.returncode} and no result",
+                remedy="the file may be hostile, or the budget too small; nothing was taken from it",
+            ) from error
+        finally:
+            watchdog.cancel()
+            process.kill()
+            process.wait()
+
+
+def _converse(
+    pipe: Pipe,
+    source: BinaryIO,
+    size: int,
+    sink: Callable[[bytes], object] | None,
+    progress: Progress | None,
+) -> Outcome:
+    while True:
+        letter, payload = pipe.receive()
+        if letter == b"R":
+            offset, length = RANGE.unpack(payload)
+            if offset + length > size or length > LARGEST_FRAME:
+                raise WorkerError("the worker asked for bytes outside its recording")
+            source.seek(offset)
+            pipe.send(b"D", source.read(length))
+        elif letter == b"W" and sink is not None:
+            sink(payload)
+        elif letter == b"P":
+            if progress is not None:
+                done, total = json.loads(payload)
+                progress(int(done), int(total))
+        elif letter == b"E":
+            raise _raised(json.loads(payload))
+        elif letter == b"Z":
+            form = json.loads(payload)
+            return Outcome(form["result"], form["isolation"])
+        else:
+            raise WorkerError("the worker said something that it may not say")
+
+
+def _raised(form: Mapping[str, Any]) -> errors.CarnetError:
+    """Make the worker's error again, from the closed tree of ours."""
+    kind = getattr(errors, str(form.get("error")), None)
+    if not (isinstance(kind, type) and issubclass(kind, errors.CarnetError)):
+        kind = WorkerError
+    return kind(str(form.get("what")), where=form.get("where"), remedy=form.get("remedy"))
+
+
+def _environment() -> dict[str, str]:
+    """The few variables a worker needs: no secrets of the node's environment go along."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
+    package = str(Path(errors.__file__).resolve().parents[1])
+    return kept | {"PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}
