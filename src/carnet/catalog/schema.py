@@ -38,7 +38,7 @@ CREATE TABLE requests (
     id TEXT PRIMARY KEY, recording TEXT NOT NULL REFERENCES recordings(id), state TEXT NOT NULL,
     requested_by TEXT NOT NULL REFERENCES people(id), body TEXT NOT NULL, movement TEXT NOT NULL,
     decision TEXT NOT NULL, approved_by TEXT REFERENCES people(id), approval TEXT,
-    permit TEXT, receipt TEXT, changed TEXT NOT NULL
+    released_movement TEXT, released_decision TEXT, permit TEXT, receipt TEXT, changed TEXT NOT NULL
 );
 CREATE TABLE arrivals (release TEXT PRIMARY KEY, recording TEXT, receipt TEXT NOT NULL);
 CREATE TABLE ledger (number INTEGER PRIMARY KEY, leaf BLOB NOT NULL, entry BLOB NOT NULL, time TEXT NOT NULL);

@@ -29,5 +29,5 @@ def check_residency(region: Country, stated: Country, measured: Iterable[Country
     if elsewhere:
         raise ResidencyError(
             f"a track in it lies in {', '.join(elsewhere)}, and this node keeps what was recorded in {region}",
-            remedy=f"ingest it at the node of {elsewhere[0]}; it was not kept here",
+            remedy=f"ingest it at the node of {elsewhere[0]}; nothing of it can be released from here",
         )

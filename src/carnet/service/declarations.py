@@ -1,0 +1,135 @@
+"""What an officer declares and signs with her own key, and what it does to movements.
+
+Kinds: `facts` (about a class of data, or the movement as a whole), `safeguard` (an approval, contract or
+assessment that is in force), `presumption` (something the law lets one presume, confirmed), `duty` (evidence
+that something owed before an export was done), `lawbook` (the lawbook that this node decides under).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from carnet.errors import InputError, RefusedError
+from carnet.evidence.signing import Envelope, open_envelope
+from carnet.evidence.statements import STATEMENT_TYPE, Kind, Subject, parse_utc, statement
+from carnet.model.canonical import canonical_json, digest_of
+from carnet.model.ids import Digest
+from carnet.service.node import Node, Person
+from carnet.transfer.assemble import Declared
+from carnet.transfer.request import Role
+
+KINDS: dict[str, frozenset[str]] = {
+    "facts": frozenset({"data", "facts", "persons", "recording"}),
+    "safeguard": frozenset({"safeguard"}),
+    "presumption": frozenset({"fact", "value"}),
+    "duty": frozenset({"duty", "evidence"}),
+    "lawbook": frozenset({"digest"}),
+}
+_OFFICER_CLOCK = timedelta(minutes=10)
+"""How far the signer's clock may be from the node's."""
+
+
+def declaration(kind: str, body: Mapping[str, Any], *, until: date | None = None) -> dict[str, Any]:
+    """Give the predicate of a declaration, for an officer to sign; raises `InputError` for an unknown kind or field."""
+    if kind not in KINDS:
+        raise InputError(f"there is no declaration of kind {kind}", remedy=f"there are {', '.join(KINDS)}")
+    if unknown := sorted(set(body) - KINDS[kind]):
+        raise InputError(
+            f"a {kind} declaration has no field {unknown[0]}", remedy=f"known: {', '.join(KINDS[kind])}"
+        )
+    return {"kind": kind, "body": dict(body), "until": None if until is None else until.isoformat()}
+
+
+class Declarations:
+    """The declarations of one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def keep(self, form: Any, person: Person) -> str:
+        """Keep a signed declaration; gives its id.
+
+        Raises:
+            RefusedError: the person is no officer, or signed for somebody else or at another time.
+            SignatureError: the signature is not hers.
+        """
+        if person.role is not Role.OFFICER:
+            raise RefusedError(
+                "only an officer declares", remedy="ask the officer who answers to the authorities"
+            )
+        envelope = Envelope.from_json(form)
+        said = open_envelope(envelope, {person.key.key_id: person.key})
+        predicate = said.get("predicate", {})
+        if said.get("_type") != STATEMENT_TYPE or said.get("predicateType") != Kind.DECLARED.value:
+            raise InputError("this is no declaration", remedy="make it with carnet node declare")
+        body = declaration(str(predicate.get("kind")), dict(predicate.get("body", {})), until=_day(predicate))
+        now = self._node.clock()
+        if predicate.get("actor") != person.id or abs(parse_utc(predicate["time"]) - now) > _OFFICER_CLOCK:
+            raise RefusedError(
+                "the declaration is somebody else's, or was not signed now", remedy="sign it again"
+            )
+        identifier = digest_of(envelope.to_json())
+        subject = Subject("declaration", identifier.removeprefix("sha256:"))
+        kept = {"declaration": identifier, "kind": body["kind"], "until": body["until"]}
+        with self._node.catalog.change(
+            statement(Kind.DECLARED, [subject], kept, actor=person.id, at=now)
+        ) as change:
+            change.execute(
+                "INSERT OR IGNORE INTO declarations VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    identifier,
+                    body["kind"],
+                    canonical_json(body["body"]).decode(),
+                    person.id,
+                    body["until"],
+                    canonical_json(envelope.to_json()).decode(),
+                ),
+            )
+        return identifier
+
+    def _in_force(self, day: date, kind: str) -> list[Mapping[str, Any]]:
+        rows = self._node.catalog.rows("SELECT * FROM declarations WHERE kind=? ORDER BY rowid", (kind,))
+        return [one for one in rows if one["until"] is None or one["until"] >= day.isoformat()]
+
+    def envelopes(self, day: date) -> list[dict[str, Any]]:
+        """Give every declaration in force, as signed."""
+        return [json.loads(one["envelope"]) for kind in KINDS for one in self._in_force(day, kind)]
+
+    def declared(self, day: date, recording: str) -> Declared:
+        """Give what is declared for a recording's movement; a later declaration of a fact replaces an earlier."""
+        safeguards = [json.loads(one["body"])["safeguard"] for one in self._in_force(day, "safeguard")]
+        contents: dict[str, dict[str, Any]] = {}
+        movement_facts: dict[str, Any] = {}
+        for row in self._in_force(day, "facts"):
+            body = json.loads(row["body"])
+            if body.get("recording") not in {None, recording}:
+                continue
+            if body.get("data") is None:
+                movement_facts.update(body.get("facts", {}))
+                continue
+            content = contents.setdefault(body["data"], {"facts": {}})
+            content["facts"].update(body.get("facts", {}))
+            if "persons" in body:
+                content["persons"] = body["persons"]
+        return Declared(tuple(safeguards), contents, movement_facts)
+
+    def confirmed(self, day: date) -> frozenset[str]:
+        """Give the presumptions that are confirmed."""
+        return frozenset(json.loads(one["body"])["fact"] for one in self._in_force(day, "presumption"))
+
+    def evidenced(self, day: date) -> frozenset[str]:
+        """Give the duties for which there is evidence."""
+        return frozenset(json.loads(one["body"])["duty"] for one in self._in_force(day, "duty"))
+
+    def adopted_lawbook(self, day: date) -> Digest | None:
+        """Give the digest of the lawbook that an officer adopted last."""
+        found = self._in_force(day, "lawbook")
+        return Digest(json.loads(found[-1]["body"])["digest"]) if found else None
+
+
+def _day(predicate: Mapping[str, Any]) -> date | None:
+    text = predicate.get("until")
+    return None if text is None else date.fromisoformat(str(text))
