@@ -33,7 +33,7 @@ _OFFICER_CLOCK = timedelta(minutes=10)
 
 
 def declaration(kind: str, body: Mapping[str, Any], *, until: date | None = None) -> dict[str, Any]:
-    """Give the predicate of a declaration, for an officer to sign; raises `InputError` for an unknown kind or field."""
+    """Give the predicate of a declaration, for an officer to sign; raises `InputError` for an unknown kind."""
     if kind not in KINDS:
         raise InputError(f"there is no declaration of kind {kind}", remedy=f"there are {', '.join(KINDS)}")
     if unknown := sorted(set(body) - KINDS[kind]):

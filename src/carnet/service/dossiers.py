@@ -1,0 +1,127 @@
+"""Export of a dossier from a node, and its offline check with the real judge."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from carnet.catalog.schema import ALGORITHMS
+from carnet.decide import decide
+from carnet.errors import RefusedError
+from carnet.evidence.dossier import VERSION, seal_dossier
+from carnet.evidence.signing import PublicKey
+from carnet.evidence.statements import Kind, utc_text
+from carnet.evidence.verify import StepResult, verify_dossier
+from carnet.law.lawbook import lawbook_from_texts
+from carnet.model.ids import RequestId
+from carnet.model.movement import parse_movement
+from carnet.service.declarations import Declarations
+from carnet.service.movements import Movements
+from carnet.service.node import Node
+from carnet.transfer.permit import open_permit
+from carnet.transfer.request import State
+
+
+def export_dossier(node: Node, movements: Movements, declarations: Declarations, request: RequestId) -> bytes:
+    """Give the dossier of a released movement; raises `RefusedError` when it is not released yet."""
+    row = movements.row(request)
+    if State(row["state"]) is not State.RELEASED:
+        raise RefusedError(
+            f"the request is {row['state']}: a dossier is of a movement that was released",
+            remedy="wait for the receipt: carnet movement show",
+        )
+    permit = json.loads(row["permit"])
+    predicate = open_permit(permit, node.signer.public, now=None).predicate
+    receiver = node.peers()[predicate["to"]["name"]]
+    released = json.loads(row["released_movement"])
+    declared = declarations.envelopes(movements.today())
+    note = node.catalog.seal()
+    size = int(note.split("\n", 2)[1])
+    people = {
+        one["id"]: {"role": one["role"], "key": one["public_key"]}
+        for one in node.catalog.rows("SELECT * FROM people")
+        if one["role"] == "officer" or one["id"] in {row["requested_by"], row["approved_by"]}
+    }
+    parts = {
+        "carnet_dossier": VERSION,
+        "algorithms": ALGORITHMS,
+        "made": utc_text(node.clock()),
+        "node": {
+            "name": node.config.name,
+            "region": node.config.region,
+            "key": node.signer.public.to_text(),
+        },
+        "receiver": {
+            "name": receiver.name,
+            "region": receiver.region,
+            "key": receiver.signing_key.to_text(),
+        },
+        "people": people,
+        "request": {
+            "id": request,
+            "undertaking": json.loads(row["body"]),
+            "requested_by": row["requested_by"],
+            "approved_by": row["approved_by"],
+        },
+        "approved": {"movement": json.loads(row["movement"]), "decision": json.loads(row["decision"])},
+        "released": {"movement": released, "decision": json.loads(row["released_decision"])},
+        "derivation": _derivation(node, row["recording"]),
+        "lawbook": dict(node.lawbook.texts),
+        "declarations": declared,
+        "approval": json.loads(row["approval"]),
+        "permit": permit,
+        "receipt": json.loads(row["receipt"]),
+        "ledger": {"checkpoint": note, "entries": _entries(node, request, row["recording"], size)},
+    }
+    return seal_dossier(parts, name=node.config.name, signer=node.signer, at=node.clock())
+
+
+def _derivation(node: Node, recording: str) -> Any:
+    """What was taken out, by which tools, and what the check found: no boxes, no names of files."""
+    row = node.catalog.row("SELECT derivation FROM recordings WHERE id=?", (recording,))
+    return None if row is None or row["derivation"] is None else json.loads(row["derivation"])
+
+
+def _entries(node: Node, request: str, recording: str, size: int) -> list[dict[str, Any]]:
+    """The ledger entries that speak of this movement, each with its proof."""
+    row = node.catalog.row("SELECT derived_from FROM recordings WHERE id=?", (recording,))
+    about = {request, recording} | ({row["derived_from"]} if row is not None else set()) - {None}
+    always = {Kind.NODE_MADE.value, Kind.PERSON_REGISTERED.value, Kind.PAIRED.value, Kind.DECLARED.value}
+    found = []
+    for entry in node.catalog.entries(0, size):
+        said = entry.statement()
+        predicate = said["predicate"]
+        names = {predicate.get(name) for name in ("request", "release", "recording")}
+        if said["predicateType"] in always or (names & about and said["predicateType"] != Kind.READ.value):
+            proof = node.catalog.inclusion(entry.number, size)
+            found.append(
+                {
+                    "number": entry.number,
+                    "entry": base64.b64encode(entry.data).decode("ascii"),
+                    "proof": [base64.b64encode(one).decode("ascii") for one in proof],
+                }
+            )
+    return found
+
+
+def judge_again(movement: Mapping[str, Any], texts: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+    """Decide a movement from a lawbook's texts alone: what the dossier's check repeats."""
+    lawbook = lawbook_from_texts(texts)
+    decision = decide(parse_movement(movement, source="dossier"), lawbook)
+    form: dict[str, Any] = json.loads(json.dumps(decision.to_mapping()))
+    return form, lawbook.digest
+
+
+def check_dossier(
+    data: bytes, *, node: PublicKey | None = None, receiver: PublicKey | None = None
+) -> list[StepResult]:
+    """Check a dossier offline; the keys come from hand-over cards, where there are any."""
+    return verify_dossier(
+        data,
+        judge=judge_again,
+        check_permit=lambda form, key: open_permit(form, key, now=None).predicate,
+        trusted_node=node,
+        trusted_receiver=receiver,
+    )
