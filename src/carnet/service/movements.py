@@ -306,6 +306,13 @@ class Movements:
                 settled.append(request)
         return settled
 
+    def sweep_outbox(self) -> None:
+        """Remove what was handed over and is settled, or was being prepared when the node died."""
+        for folder in self._node.outbox.iterdir():
+            row = self._node.catalog.row("SELECT state FROM requests WHERE id=?", (folder.name,))
+            if folder.name.startswith(".") or row is None or row["state"] != State.RELEASING.value:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def _settle(self, row: Any, request: RequestId, path: Path) -> None:
         form = json.loads(path.read_bytes())
         permit = open_permit(json.loads(row["permit"]), self._node.signer.public, now=None)
