@@ -104,7 +104,16 @@ class Catalog:
                 self._connection.executescript(f"BEGIN; {TABLES} COMMIT;")
                 self._connection.execute("INSERT INTO meta VALUES ('format', ?)", (FORMAT,))
                 self._connection.execute("INSERT INTO meta VALUES ('algorithms', ?)", (ALGORITHMS,))
-            found = self._connection.execute("SELECT value FROM meta WHERE name='format'").fetchone()
+            # Reading has a connection of its own that cannot write: `change` is the only way.
+            self._reader = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=ro",
+                uri=True,
+                timeout=_BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self._reader.row_factory = sqlite3.Row
+            found = self._reader.execute("SELECT value FROM meta WHERE name='format'").fetchone()
         except sqlite3.Error as error:
             raise _translated(error, path.name) from error
         if found is None or found["value"] != FORMAT:
@@ -117,6 +126,7 @@ class Catalog:
     def close(self) -> None:
         """Close the database."""
         with self._lock:
+            self._reader.close()
             self._connection.close()
 
     # Reading -----------------------------------------------------------------------------------------------
@@ -125,7 +135,7 @@ class Catalog:
         """Read."""
         with self._lock:
             try:
-                return self._connection.execute(sql, values).fetchall()
+                return self._reader.execute(sql, values).fetchall()
             except sqlite3.Error as error:
                 raise _translated(error, self.path.name) from error
 

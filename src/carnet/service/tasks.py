@@ -12,11 +12,54 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from carnet.model.factsheet import FactSheet
+
 Progress = Callable[[int, int], None]
 
 
 def _companions(parameters: Mapping[str, Any]) -> dict[str, bytes]:
     return {name: base64.b64decode(data) for name, data in parameters.get("companions", {}).items()}
+
+
+def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
+    """Make the fact sheet of a file. Parameters: `name`, `companions`, and `detect`, `hash_content` if not usual."""
+    from carnet.classify.describe import describe as look
+
+    del sink, progress
+    sheet = look(
+        source,
+        name=str(parameters["name"]),
+        companions=_companions(parameters),
+        detect=bool(parameters.get("detect", True)),
+        hash_content=bool(parameters.get("hash_content", False)),
+    )
+    return sheet.to_json()
+
+
+def redact(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
+    """Redact a file. Parameters: `name`, `sheet`, `order`, `companions`. Gives the report."""
+    from carnet.deidentify.order import RedactionOrder
+    from carnet.deidentify.redact import redact as take_out
+
+    report = take_out(
+        source,
+        sink,
+        RedactionOrder.from_json(dict(parameters["order"])),
+        name=str(parameters["name"]),
+        sheet=FactSheet.from_json(parameters["sheet"]),
+        companions=_companions(parameters),
+        progress=progress,
+    )
+    return report.to_json()
+
+
+def check(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
+    """Look at a redacted file with the different detectors. Parameters: `name`, `sheet`, `masked_with`."""
+    from carnet.deidentify.assurance import check as look_again
+
+    del sink, progress
+    report = look_again(source, name=str(parameters["name"]), sheet=FactSheet.from_json(parameters["sheet"]))
+    return report.to_json()
 
 
 def probe(
