@@ -71,9 +71,18 @@ def test_a_failure_inside_leaves_neither(catalog):
 
 def test_there_is_no_way_to_write_state_without_an_entry(catalog):
     writers = [name for name in dir(catalog) if not name.startswith("_") and callable(getattr(catalog, name))]
-    assert set(writers) == set(
-        ["change", "close", "consistency", "entries", "inclusion", "record", "row", "rows", "seal", "verify"]
-    )
+    assert set(writers) == {
+        "change",
+        "close",
+        "consistency",
+        "entries",
+        "inclusion",
+        "record",
+        "row",
+        "rows",
+        "seal",
+        "verify",
+    }
     with pytest.raises(CatalogError):
         catalog.rows("INSERT INTO peers VALUES ('x', '{}', 'now')")
     assert catalog.rows("SELECT * FROM peers") == []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from carnet.model.canonical import canonical_json
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.model.ids import Country, Digest, PersonId, RecordingId, new_recording_id
 from carnet.model.recording import Recording, StoredObject
+from carnet.service.feed import Feed
 from carnet.service.node import Node
 from carnet.service.workers import run_worker
 from carnet.transfer.assemble import Derivation
@@ -300,8 +300,9 @@ class Recordings:
                 new_name, written = upload.items[-1]
                 with self._open_written(upload, written) as source:
                     new_sheets.append(describe_source(source, new_name, companions))
-                with self._open_written(upload, written) as source:
-                    checks.append(check_source(source, new_name, new_sheets[-1]))
+                if {"faces", "plates"} & set(order.get("remove", ())):
+                    with self._open_written(upload, written) as source:
+                        checks.append(check_source(source, new_name, new_sheets[-1]))
             if not upload.items:
                 raise RefusedError("nothing in this recording can be redacted", remedy="see the fact sheet")
             return self._name_derived(upload, found, order, reports, checks, left_out, new_sheets, person)
@@ -346,7 +347,7 @@ class Recordings:
         companions: Mapping[str, bytes],
         upload: Upload,
     ) -> dict[str, Any]:
-        feed = _Feed()
+        feed = Feed()
         outcome: dict[str, Any] = {}
 
         def work() -> None:
@@ -371,7 +372,7 @@ class Recordings:
         finally:
             feed.stop()
             working.join()
-        upload.items.append((str(outcome["name"]), written))
+        upload.items.append((str(outcome["out"]), written))
         return outcome
 
     def _name_derived(
@@ -385,11 +386,14 @@ class Recordings:
         sheets: Sequence[FactSheet],
         person: PersonId,
     ) -> Recording:
+        before = self.derivation(source.id)
+        looked = bool({"faces", "plates"} & set(order.get("remove", ())))
         derivation = {
             "order": dict(order),
-            "removed": sorted(order["remove"]),
-            "residual": _residual(checks),
-            "reports": [one["summary"] for one in reports],
+            # What an earlier redaction took out stays out; its check stands where the pictures were not touched.
+            "removed": sorted({*order.get("remove", ()), *(before.removed if before else ())}),
+            "residual": _residual(checks) if looked or before is None else dict(before.residual),
+            "reports": [_summary(one) for one in reports],
             "checks": list(checks),
             "left_out": list(left_out),
         }
@@ -476,6 +480,26 @@ def _encoded(companions: Mapping[str, bytes]) -> dict[str, str]:
     return {name: base64.b64encode(data).decode("ascii") for name, data in companions.items()}
 
 
+def _summary(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be told of a redaction: counts and tools, no names, no boxes, no digest of the original."""
+    kept = (
+        "frames",
+        "changed",
+        "unreadable",
+        "setting",
+        "tools",
+        "removed_streams",
+        "trimmed",
+        "dropped",
+        "truncated",
+    )
+    regions: dict[str, int] = {}
+    for one in report["regions"]:
+        regions[one["label"]] = regions.get(one["label"], 0) + 1
+    told = {name: report[name] for name in kept if name in report}
+    return told | {"masked": regions, "vin_places": len(report["vin_places"])}
+
+
 def _residual(checks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """The largest residual of all files, for each kind that every check with pictures measured."""
     residual: dict[str, int] = {}
@@ -485,43 +509,3 @@ def _residual(checks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         if looked and all(isinstance(value, int) for value in values):
             residual[name] = max(int(value or 0) for value in values)
     return residual
-
-
-class _Feed:
-    """Bytes from the thread that hears the worker to the thread that seals: bounded, and it passes errors on."""
-
-    def __init__(self) -> None:
-        self._queue: queue.Queue[bytes | BaseException | None] = queue.Queue(8)
-        self._held = b""
-        self._ended = False
-        self._stopped = threading.Event()
-
-    def put(self, data: bytes) -> None:
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(data, timeout=0.2)
-            except queue.Full:
-                continue
-            return
-        raise VaultError("the output could not be written", remedy="see the vault's disk")
-
-    def fail(self, error: BaseException) -> None:
-        if not self._stopped.is_set():
-            self._queue.put(error)
-
-    def end(self) -> None:
-        if not self._stopped.is_set():
-            self._queue.put(None)
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def read(self, size: int) -> bytes:
-        while not self._held and not self._ended:
-            one = self._queue.get()
-            if isinstance(one, BaseException):
-                raise one
-            self._ended = one is None
-            self._held = one or b""
-        piece, self._held = self._held[:size], self._held[size:]
-        return piece

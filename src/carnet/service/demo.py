@@ -1,0 +1,509 @@
+"""The main job as a story: two nodes, one drive, one movement from request to verified dossier.
+
+Every sentence is written from what the nodes answered: with another drive, other names, regions or keys other
+sentences come out. The story follows the law, also where it leads elsewhere than one would like.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from carnet.errors import CarnetError, NodeError
+from carnet.evidence.signing import Signer
+from carnet.model.ids import Country, RecordingId, RequestId
+from carnet.service.cli.ingest import files_of
+from carnet.service.client import Client
+from carnet.service.declarations import declaration
+from carnet.service.dossiers import check_dossier
+from carnet.service.node import Node, NodeConfig, make_node, now_utc
+from carnet.service.recordings import Recordings
+from carnet.transfer.pairing import read_card
+
+_START_S = 30.0
+_RECEIPT_S = 60.0
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who plays: two nodes, and the people of the sending one."""
+
+    sender: str = "shanghai"
+    sender_region: str = "CN"
+    receiver: str = "frankfurt"
+    receiver_region: str = "DE"
+    engineer: str = "li"
+    approver: str = "zhou"
+    officer: str = "wang"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What is moved and why, and what the officer is ready to declare."""
+
+    recording: Path
+    truth: Path | None
+    activity: str
+    purpose: str
+    exporter: Mapping[str, Any]
+    recipient: Mapping[str, Any]
+    declarations: tuple[Mapping[str, Any], ...]
+    trim_s: float
+
+
+class Story:
+    """Tells the main job while doing it."""
+
+    def __init__(self, folder: Path, cast: Cast, script: Script) -> None:
+        self.folder = folder
+        self.cast = cast
+        self.script = script
+        self._step = 0
+        self._begun = time.monotonic()
+
+    # Telling -----------------------------------------------------------------------------------------------
+
+    def heading(self, text: str) -> None:
+        """Tell that a step begins."""
+        self._step += 1
+        seconds = time.monotonic() - self._begun
+        sys.stdout.write(f"\n{self._step}. {text}  [{seconds:.0f} s]\n")
+        sys.stdout.flush()
+
+    def tell(self, text: str, mark: str = "  ") -> None:
+        """Tell a sentence."""
+        lines = textwrap.wrap(text, _WIDTH - 5, break_long_words=False) or [""]
+        for n, line in enumerate(lines):
+            sys.stdout.write(f"   {mark if n == 0 else '  '} {line}\n")
+        sys.stdout.flush()
+
+    # Setting up --------------------------------------------------------------------------------------------
+
+    def make(self) -> None:
+        """Make both nodes and their people, and pair them by hand-over files."""
+        c = self.cast
+        ports = _free_ports(4)
+        sides = (
+            (c.sender, c.sender_region, self.script.exporter, ports[:2]),
+            (c.receiver, c.receiver_region, self.script.recipient, ports[2:]),
+        )
+        for name, region, operator, (control, transfer) in sides:
+            config = NodeConfig(
+                name,
+                Country(region),
+                dict(operator),
+                control,
+                transfer,
+                (self.folder / f"{name}.keys").resolve(),
+            )
+            make_node(self.folder / name, config)
+            self.tell(
+                f"node {name}: region {region}, ports {control} (people) and {transfer} (nodes), own keys"
+            )
+        for name, other in ((c.sender, c.receiver), (c.receiver, c.sender)):
+            with _opened(self.folder / name) as node:
+                card = node.card.to_json(node.signer)
+                (self.folder / f"{name}.card.json").write_text(json.dumps(card, indent=1), "utf-8")
+            self.tell(f"{name} hands over its card to {other}: signing key, TLS certificate, sealing key")
+        for name, other in ((c.sender, c.receiver), (c.receiver, c.sender)):
+            with _opened(self.folder / name) as node:
+                node.pair(json.loads((self.folder / f"{other}.card.json").read_bytes()))
+        self.passphrases = {who: secrets.token_urlsafe(12) for who in (c.engineer, c.approver, c.officer)}
+        with _opened(self.folder / c.sender) as node:
+            for who, role in ((c.engineer, "engineer"), (c.approver, "approver"), (c.officer, "officer")):
+                signer = Signer.generate()
+                signer.save(self.key_of(who), self.passphrases[who].encode())
+                node.register(who, role, signer.public.to_text())
+        self.tell(
+            f"people of {c.sender}: {c.engineer} asks, {c.approver} approves, {c.officer} answers to the "
+            "authorities; each has a key under a passphrase of their own"
+        )
+
+    def key_of(self, who: str) -> Path:
+        """Where a person's key lies."""
+        return self.folder / "people" / f"{who}.key"
+
+    @contextlib.contextmanager
+    def as_person(self, who: str) -> Iterator[Client]:
+        """Be a person for a while."""
+        signer = Signer.load(self.key_of(who), self.passphrases[who].encode())
+        client = Client(self.folder / self.cast.sender, who, signer)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Run both nodes as processes of their own."""
+        processes = []
+        try:
+            for name in (self.cast.sender, self.cast.receiver):
+                log = (self.folder / f"{name}.log").open("wb")
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "carnet", "node", "serve", str(self.folder / name)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+                processes.append(process)
+            for name, process in zip((self.cast.sender, self.cast.receiver), processes, strict=True):
+                _wait_until_it_listens(self.folder / f"{name}.log", process)
+                self.tell(f"{name} runs as process {process.pid}, with a courier process beside it")
+            yield
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGTERM)
+            for process in processes:
+                try:
+                    process.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+    # The law -----------------------------------------------------------------------------------------------
+
+    def undertaking(self, recording: str) -> dict[str, Any]:
+        """What is asked for a recording."""
+        return {
+            "recording": recording,
+            "receiver": self.cast.receiver,
+            "activity": self.script.activity,
+            "purpose": self.script.purpose,
+        }
+
+    def decision(self, client: Client, recording: str, what: str) -> dict[str, Any]:
+        """Ask the law and tell what it says."""
+        answer = client.call("POST", "/v1/decide", self.undertaking(recording))
+        decision: dict[str, Any] = answer["decision"]
+        contents = ", ".join(
+            one["data"] + (f" without {', '.join(one['removed'])}" if one.get("removed") else "")
+            for one in answer["movement"]["contents"]
+        )
+        self.tell(f"{what}: {contents}", "->")
+        tell_decision(decision, self.tell)
+        return decision
+
+
+def tell_decision(decision: Mapping[str, Any], tell: Any) -> None:
+    """Tell a decision as its reader wants it: verdict, route, why, what is presumed and what is missing."""
+    needs = []
+    for entry in decision["jurisdictions"]:
+        if entry["prerequisites"]:
+            needs.append(f"{entry['code']} wants {' and '.join(entry['prerequisites'])} first")
+        if entry["verdict"] == "conditional" and entry["routes"]:
+            needs.append(f"{entry['code']} wants {' or '.join(entry['routes'])}")
+    done = [f"{e['code']}: {e['completed']} completed" for e in decision["jurisdictions"] if e["completed"]]
+    says = "; ".join([*needs, *done])
+    tell(f"verdict: {decision['verdict'].upper()}{': ' + says if says else ''}", "=>")
+    seen = set()
+    for finding in _findings(decision):
+        if finding["outcome"] in {"notes", "silent"} or finding["words"] in seen:
+            continue
+        seen.add(finding["words"])
+        tell(f"{finding['words']} [{finding['rule']}; {finding['cite']}; {finding['certainty']}]", " -")
+    if decision["assumed"]:
+        tell(
+            "presumed: " + ", ".join(f"{a['fact']} = {json.dumps(a['value'])}" for a in decision["assumed"]),
+            " -",
+        )
+    if decision["missing"]:
+        tell("nobody has said: " + ", ".join(one["fact"] for one in decision["missing"]), " -")
+    if decision.get("x-not_modelled"):
+        tell("this lawbook does not hold the law of " + ", ".join(decision["x-not_modelled"]), " -")
+    tell(f"weakest source: {decision['certainty']}; lawbook {decision['law']['lawbook'][:19]}…", " -")
+
+
+def _findings(decision: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for content in decision["contents"]:
+        yield from content["findings"]
+    for entry in decision["jurisdictions"]:
+        yield from entry["findings"]
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[Node]:
+    node = Node(folder)
+    try:
+        yield node
+    finally:
+        node.close()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Find ports that are free now on the loopback interface."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def _wait_until_it_listens(log: Path, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + _START_S
+    while b"listens" not in log.read_bytes():
+        if process.poll() is not None or time.monotonic() > until:
+            raise NodeError("a node did not start", where=str(log), remedy="read its log")
+        time.sleep(0.05)
+
+
+def tell_drive(story: Story) -> None:
+    """Tell the whole story."""
+    c, s = story.cast, story.script
+    story.heading(
+        f"Two nodes, {c.sender} ({c.sender_region}) and {c.receiver} ({c.receiver_region}), sharing nothing"
+    )
+    story.make()
+    with story.running():
+        _tell_running(story)
+    story.heading("What lies where")
+    story.tell(f"everything is under {story.folder}: two nodes, their keys beside them, cards, the dossier")
+    del s
+
+
+def _tell_running(story: Story) -> None:
+    c, s = story.cast, story.script
+    with story.as_person(c.engineer) as engineer, story.as_person(c.officer) as officer:
+        story.heading(f"{c.engineer} ingests {s.recording.name} into {c.sender}")
+        files = files_of([s.recording])
+        raw = engineer.ingest(files, c.sender_region)["recording"]
+        total = sum(one.stat().st_size for one in files)
+        story.tell(
+            f"{raw}: {len(files)} files, {total:,} bytes, hashed, sealed under a key of their own, in the ledger"
+        )
+
+        story.heading("Workers without network, keys or files say what it is, in law")
+        for sheet in engineer.call("POST", f"/v1/recordings/{raw}/describe")["sheets"]:
+            _tell_sheet(story, sheet)
+
+        story.heading("May it go? The movement is written from the catalog; the law is asked")
+        officer.declare(declaration("lawbook", {"digest": officer.call("GET", "/v1/node")["lawbook"]}))
+        story.tell(f"{c.officer} has adopted the lawbook that ships with carnet, by a signed statement")
+        story.decision(engineer, raw, "raw")
+
+        story.heading("What is the least that must be taken out?")
+        _tell_plan(story, engineer.call("POST", "/v1/plan", story.undertaking(raw)))
+
+        story.heading("Faces, plates and VIN are taken out; then the positions too")
+        masked = _redact(story, engineer, raw, {"remove": ["faces", "plates", "vin"]})
+        story.decision(engineer, masked, "masked, with its track")
+        order = {
+            "remove": ["precise_location", "trip_ends"],
+            "drop": ["location"],
+            "trim_head_s": s.trim_s,
+            "trim_tail_s": s.trim_s,
+        }
+        clean = _redact(story, engineer, masked, order)
+
+        story.heading(f"{c.officer} declares, with her own signature, what only she can know")
+        for one in s.declarations:
+            until = now_utc().date() + timedelta(days=365)
+            officer.declare(declaration(str(one["kind"]), dict(one["body"]), until=until))
+            story.tell(_declared_words(one))
+        decision = story.decision(engineer, clean, "masked, without any position stream")
+        for one in decision["assumed"]:
+            officer.declare(declaration("presumption", {"fact": one["fact"], "value": one["value"]}))
+            story.tell(
+                f"{c.officer} confirms what the law presumes: {one['fact']} = {json.dumps(one['value'])}"
+            )
+        for entry in decision["jurisdictions"]:
+            for duty in entry["duties"]:
+                if duty["when"] == "before":
+                    evidence = "recorded in the demonstration"
+                    officer.declare(declaration("duty", {"duty": duty["id"], "evidence": evidence}))
+                    story.tell(f"{c.officer} records evidence for: {duty['what']} ({duty['cite']})")
+        _tell_movement(story, engineer, raw, clean)
+
+
+def _tell_sheet(story: Story, sheet: Mapping[str, Any]) -> None:
+    if sheet["state"] == "blocked":
+        story.tell(f"{sheet['format'] or 'a file'}: kept, and blocked for export: {sheet['reason']}")
+        return
+    for stream in sheet["streams"]:
+        facts = {k: v for k, v in stream["facts"].items() if k not in {"start_ns", "end_ns"}}
+        numbers = ", ".join(f"{k} {_plain(v)}" for k, v in facts.items())
+        story.tell(
+            f"{sheet['format']} {stream['name']}: {', '.join(stream['data'])}"
+            + (f" ({numbers})" if numbers else "")
+        )
+    for one in sheet["outside"]:
+        story.tell(f"{sheet['format']}, outside the payload ({one['where']}): {one['data']}")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _redact(story: Story, client: Client, recording: str, order: Mapping[str, Any]) -> str:
+    made = client.call("POST", f"/v1/recordings/{recording}/redact", order)
+    derivation = made["derivation"]
+    for report in derivation["reports"]:
+        masked = ", ".join(f"{n} {label}s" for label, n in sorted(report["masked"].items())) or "nothing"
+        gone = ", ".join(report["removed_streams"])
+        story.tell(
+            f"{report['frames']} frames, {masked} masked, VIN suppressed in {report['vin_places']} places"
+            + (f"; streams taken out: {gone}" if gone else "")
+            + (f"; {sum(report['dropped'].values()):,} messages left out" if report["dropped"] else "")
+        )
+    for one in derivation["left_out"]:
+        story.tell(f"left out: a file that is blocked ({one['reason']})")
+    for check in derivation["checks"]:
+        tools = ", ".join(tool["name"] for tool in check["tools"])
+        story.tell(
+            f"looked at again with other detectors ({tools}): largest face left {check['faces_px_max']} px, "
+            f"largest plate left {check['plates_px_max']} px in {check['frames']} frames"
+        )
+    return str(made["recording"])
+
+
+def _tell_plan(story: Story, plan: Mapping[str, Any]) -> None:
+    if not plan["options"]:
+        story.tell("there is no such option: " + str(plan.get("note") or "see the decision"))
+    for option in plan["options"]:
+        story.tell(json.dumps(option, ensure_ascii=False)[:400], "->")
+
+
+def _declared_words(one: Mapping[str, Any]) -> str:
+    body = one["body"]
+    if one["kind"] == "safeguard":
+        safeguard = body["safeguard"]
+        return f"{safeguard['kind']} of {safeguard.get('authority')}, until {safeguard.get('until')}"
+    facts = ", ".join(f"{k} = {json.dumps(v)}" for k, v in body.get("facts", {}).items())
+    persons = f"persons = {body['persons']}" if "persons" in body else ""
+    return f"{body.get('data', 'the movement')}: " + ", ".join(one for one in (facts, persons) if one)
+
+
+def _tell_movement(story: Story, engineer: Client, raw: str, clean: str) -> None:
+    c = story.cast
+    story.heading("Three refusals")
+    first = engineer.call("POST", "/v1/requests", story.undertaking(raw))["request"]
+    story.tell(f"the raw drive, put to {c.approver}: " + _refusal(lambda: _approve(story, first)))
+    shown = engineer.call("POST", "/v1/requests", story.undertaking(clean))
+    request = RequestId(shown["request"])
+    story.tell(
+        "release before anybody approved: "
+        + _refusal(lambda: engineer.call("POST", f"/v1/requests/{request}/release"))
+    )
+    story.tell(
+        f"{c.engineer} approves what {c.engineer} asked for: "
+        + _refusal(lambda: engineer.approve(request, shown))
+    )
+    story.tell(f"{c.engineer}'s process opens {c.approver}'s key: " + _try_key(story))
+
+    story.heading(f"{c.approver} approves in a process of her own; the gate lets it go")
+    story.tell(_approve(story, request))
+    engineer.call("POST", f"/v1/requests/{request}/release")
+    shown = _wait_for_receipt(engineer, request)
+    story.tell(
+        f"request {request} is {shown['state']}: intent in the ledger first, then sealed segments by the "
+        "courier, then the receiver's signed receipt"
+    )
+    with _opened(story.folder / c.receiver) as node:
+        _tell_received(story, node)
+
+    story.heading("The dossier, checked offline")
+    path = story.folder / "movement.dossier"
+    path.write_bytes(engineer.raw(f"/v1/requests/{request}/dossier"))
+    cards = [
+        read_card(json.loads((story.folder / f"{name}.card.json").read_bytes())).signing_key
+        for name in (c.sender, c.receiver)
+    ]
+    data = path.read_bytes()
+    for result in check_dossier(data, node=cards[0], receiver=cards[1]):
+        story.tell(f"{result.number:>2} {'ok' if result.passed else 'FAILED'} {result.name}: {result.says}")
+    place = secrets.randbelow(len(data))
+    changed = bytearray(data)
+    changed[place] ^= 1
+    failed = [
+        one for one in check_dossier(bytes(changed), node=cards[0], receiver=cards[1]) if not one.passed
+    ]
+    story.tell(
+        f"one bit of byte {place:,} flipped: step {failed[0].number} ({failed[0].name}) fails: "
+        + failed[0].says
+    )
+    story.tell(f"the dossier is {path} ({len(data):,} bytes)", "=>")
+
+
+def _refusal(attempt: Any) -> str:
+    try:
+        answer = attempt()
+    except CarnetError as error:
+        return f"REFUSED: {error.what}"
+    return answer if isinstance(answer, str) else "NOT refused"
+
+
+def _run_as(
+    story: Story, who: str, passphrase: str, arguments: list[str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command as a person: a process of its own, which alone is given the passphrase."""
+    environment = os.environ | {
+        "CARNET_PASSPHRASE": passphrase,
+        "CARNET_NODE": str(story.folder / story.cast.sender),
+        "CARNET_PERSON": who,
+        "CARNET_KEY": str(story.key_of(who)),
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "carnet", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def _approve(story: Story, request: str) -> str:
+    who = story.cast.approver
+    run = _run_as(story, who, story.passphrases[who], ["movement", "approve", request])
+    if run.returncode == 0:
+        return run.stdout.strip().replace("\n", "; ")
+    return "REFUSED: " + run.stderr.partition("\n")[0].partition(" ")[2]
+
+
+def _try_key(story: Story) -> str:
+    """Let the requester's process try the approver's key with the only passphrase it knows."""
+    c = story.cast
+    run = _run_as(story, c.approver, story.passphrases[c.engineer], ["movement", "show"])
+    return "REFUSED: " + run.stderr.partition("\n")[0].partition(" ")[2] if run.returncode else "NOT refused"
+
+
+def _wait_for_receipt(client: Client, request: RequestId) -> dict[str, Any]:
+    until = time.monotonic() + _RECEIPT_S
+    while True:
+        shown: dict[str, Any] = client.call("GET", f"/v1/requests/{request}")
+        if shown["state"] != "releasing" or shown["refused"] or time.monotonic() > until:
+            return shown
+        time.sleep(0.1)
+
+
+def _tell_received(story: Story, node: Node) -> None:
+    recordings = Recordings(node)
+    for recording in recordings.all():
+        names = recordings.names(RecordingId(recording.id))
+        for one, name in zip(recording.objects, names, strict=True):
+            path = story.folder / "received" / name
+            path.parent.mkdir(exist_ok=True)
+            with recordings.open(recording.id, one) as source, path.open("wb") as file:
+                while piece := source.read(1 << 20):
+                    file.write(piece)
+            story.tell(
+                f"{node.config.name} has {name}: {one.bytes:,} bytes, opened from its vault into {path.parent}"
+            )
