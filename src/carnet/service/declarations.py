@@ -90,7 +90,7 @@ class Declarations:
             )
         return identifier
 
-    def _in_force(self, day: date, kind: str) -> list[Mapping[str, Any]]:
+    def _in_force(self, day: date, kind: str) -> list[Any]:
         rows = self._node.catalog.rows("SELECT * FROM declarations WHERE kind=? ORDER BY rowid", (kind,))
         return [one for one in rows if one["until"] is None or one["until"] >= day.isoformat()]
 

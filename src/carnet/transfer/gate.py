@@ -139,6 +139,12 @@ def check(
             f"the law says {decision.verdict.value}" + _routes(decision),
             remedy="carnet plan says what would have to be taken out, or done",
         )
+    # Where a legal order has a say that this lawbook does not hold, nobody has permitted anything.
+    if decision.not_modelled:
+        raise RefusedError(
+            f"this lawbook does not hold the law of {', '.join(decision.not_modelled)}, which has a say",
+            remedy="nothing leaves before a lawbook that holds it is adopted",
+        )
     # (6) Everything presumed was confirmed by a named officer.
     if loose := sorted({one.fact for one in decision.assumed} - a.confirmed):
         raise RefusedError(
