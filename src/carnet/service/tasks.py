@@ -8,6 +8,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -67,7 +68,12 @@ def probe(
 ) -> dict[str, Any]:
     """Try what a worker may not do and say what happened: the isolation's own test."""
     port, file = int(parameters["port"]), Path(str(parameters["file"]))
-    tried: dict[str, Any] = {"read": len(source.read()), "native_connect": _native_connect(port)}
+    tried: dict[str, Any] = {
+        "read": len(source.read()),
+        "native_connect": _native_connect(port),
+        "interfaces": [name for _, name in socket.if_nameindex() if name != "lo"],
+        "environment": sorted(os.environ),
+    }
     attempts: dict[str, Callable[[], object]] = {
         "connect": lambda: socket.create_connection(("127.0.0.1", port), 1),
         "read_file": file.read_bytes,
@@ -84,6 +90,7 @@ def probe(
         bytearray(int(parameters["hog"]))
     if parameters.get("crash"):
         os.abort()
+    time.sleep(float(parameters.get("sleep", 0)))
     sink.write(b"out")
     progress(1, 1)
     return tried
