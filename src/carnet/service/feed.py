@@ -13,7 +13,7 @@ class Feed:
 
     def __init__(self) -> None:
         self._queue: queue.Queue[bytes | BaseException | None] = queue.Queue(8)
-        self._held = b""
+        self._held = memoryview(b"")
         self._ended = False
         self._stopped = threading.Event()
 
@@ -48,6 +48,6 @@ class Feed:
             if isinstance(one, BaseException):
                 raise one
             self._ended = one is None
-            self._held = one or b""
-        piece, self._held = self._held[:size], self._held[size:]
+            self._held = memoryview(one or b"")
+        piece, self._held = bytes(self._held[:size]), self._held[size:]
         return piece

@@ -72,14 +72,14 @@ class OpenedObject:
         self._source = source
         self._count = segment_count(content_bytes)
         self._index = 0
-        self._held = b""
+        self._held = memoryview(b"")
 
     def read(self, size: int) -> bytes:
         """Give up to `size` bytes, nothing at the end."""
         if not self._held and self._index < self._count:
             sealed = self._source.read(SEALED_SEGMENT)
             last = self._index == self._count - 1
-            self._held = self._segments.open(self._index, sealed, last=last)
+            self._held = memoryview(self._segments.open(self._index, sealed, last=last))
             self._index += 1
-        piece, self._held = self._held[:size], self._held[size:]
+        piece, self._held = bytes(self._held[:size]), self._held[size:]
         return piece
