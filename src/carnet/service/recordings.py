@@ -295,6 +295,9 @@ class Recordings:
                 if sheet.state is ReadState.BLOCKED:
                     left_out.append({"object": one.number, "reason": sheet.reason})
                     continue
+                if whole := _dropped_whole(sheet, order):
+                    left_out.append({"object": one.number, "reason": f"taken out whole: {whole}"})
+                    continue
                 report = self._redact_object(found, one, name, sheet, order, companions, upload)
                 reports.append(report)
                 new_name, written = upload.items[-1]
@@ -478,6 +481,14 @@ def countries(sheets: Sequence[FactSheet]) -> set[Country]:
 
 def _encoded(companions: Mapping[str, bytes]) -> dict[str, str]:
     return {name: base64.b64encode(data).decode("ascii") for name, data in companions.items()}
+
+
+def _dropped_whole(sheet: FactSheet, order: Mapping[str, Any]) -> str:
+    """Give the classes of a file all of whose streams the order drops; empty when something of it stays."""
+    drop = tuple(str(one) for one in order.get("drop", ()))
+    classes = sorted({data for stream in sheet.streams for data in stream.data})
+    inside = [one for one in classes if any(one == prefix or one.startswith(f"{prefix}.") for prefix in drop)]
+    return ", ".join(inside) if classes and inside == classes else ""
 
 
 def _summary(report: Mapping[str, Any]) -> dict[str, Any]:
