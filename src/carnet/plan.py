@@ -20,8 +20,9 @@ from carnet.model.ids import DataClass
 from carnet.model.movement import Content, FactValue, Movement
 from carnet.model.vocabulary import covers
 
-MAX_ATOMS = 12
-MAX_SIZE_BEYOND = 2
+MAX_ATOMS = 10
+"""Up to so many atoms every set is judged; beyond, single ones and the sets that nothing can be spared from."""
+
 MAX_OPTIONS = 8
 _PART_COST, _CLASS_COST = 1, 3
 
@@ -139,15 +140,14 @@ def plan(movement: Movement, lawbook: Lawbook) -> Plan:
     atoms = _atoms(movement, lawbook, now)
     exact = len(atoms) <= MAX_ATOMS
     kept: list[tuple[frozenset[Any], tuple[float, int, int], Option]] = []
-    for chosen in _sets(atoms, exact=exact):
+    sets = _sets(atoms) if exact else _few_sets(atoms, movement, lawbook)
+    for chosen in sets:
         lost = _loss(chosen, movement, lawbook)
         if any(less <= lost and level == _BEST for less, level, _ in kept):
             continue
-        changed, confirm = _without(movement, chosen, lawbook)
-        if changed is None:
+        option = _judged(chosen, movement, lawbook)
+        if option is None:
             continue
-        decision = decide(changed, lawbook, explain=False)
-        option = Option(chosen, changed, decision, confirm)
         level = _level(option)
         if any(less <= lost and other <= level for less, other, _ in kept):
             continue
@@ -179,21 +179,61 @@ def _cost(chosen: tuple[Removal, ...]) -> int:
     return sum(_CLASS_COST if one.part is None else _PART_COST for one in chosen)
 
 
-def _sets(atoms: tuple[Removal, ...], *, exact: bool) -> Iterator[tuple[Removal, ...]]:
-    """Give sets of atoms, cheapest first; leaving a class out goes with no part of that class.
+def _judged(chosen: tuple[Removal, ...], movement: Movement, lawbook: Lawbook) -> Option | None:
+    """Judge the movement without what was chosen; `None` when nothing would be left of it."""
+    changed, confirm = _without(movement, chosen, lawbook)
+    if changed is None:
+        return None
+    return Option(chosen, changed, decide(changed, lawbook, explain=False), confirm)
 
-    Beyond `MAX_ATOMS` only small sets are given, and every part at once.
-    """
-    largest = len(atoms) if exact else MAX_SIZE_BEYOND
+
+def _sets(atoms: tuple[Removal, ...]) -> Iterator[tuple[Removal, ...]]:
+    """Give every set of atoms, cheapest first; leaving a class out goes with no part of that class."""
     sets = [
         chosen
-        for size in range(largest + 1)
+        for size in range(len(atoms) + 1)
         for chosen in itertools.combinations(atoms, size)
         if not _both(chosen)
     ]
     if not exact:
         sets.append(tuple(one for one in atoms if one.part is not None))
     return iter(sorted(sets, key=_cost))
+
+
+def _few_sets(
+    atoms: tuple[Removal, ...], movement: Movement, lawbook: Lawbook
+) -> Iterator[tuple[Removal, ...]]:
+    """Give single atoms, and sets that nothing can be spared from, found from above.
+
+    From everything that can be taken out, one atom after the other is given back as long as the answer does
+    not become stricter: dearest first, so that classes stay where parts suffice. This takes as many judgements
+    as there are atoms, and finds a least set, though not each one.
+    """
+    yield ()
+    yield from ((one,) for one in atoms)
+    parts = tuple(one for one in atoms if one.part is not None)
+    without_parts = {one.data for one in parts}
+    partless = tuple(one for one in atoms if one.part is None and one.data not in without_parts)
+    whole = tuple(one for one in atoms if one.part is None)
+    always = {data for data in without_parts if lawbook.vocabulary[data].personal == "always"}
+    mixed = tuple(one for one in atoms if (one.part is None) == (one.data in always or one in partless))
+    for start in (parts, (*parts, *partless), mixed, whole):
+        yield from _spared(start, movement, lawbook)
+
+
+def _spared(
+    start: tuple[Removal, ...], movement: Movement, lawbook: Lawbook
+) -> Iterator[tuple[Removal, ...]]:
+    option = _judged(start, movement, lawbook)
+    if option is None:
+        return
+    level, chosen = _level(option), start
+    for one in sorted(start, key=lambda atom: -_cost((atom,))):
+        fewer = tuple(other for other in chosen if other != one)
+        spared = _judged(fewer, movement, lawbook)
+        if spared is not None and _level(spared) <= level:
+            level, chosen = _level(spared), fewer
+    yield chosen
 
 
 def _both(chosen: tuple[Removal, ...]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
+from carnet.detectors.runtime import load_openvino
 from carnet.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -35,13 +36,14 @@ def _need_vision() -> None:
     try:
         import cv2
         import numpy as np
-        import openvino
+
+        load_openvino()
     except ImportError as error:
         raise MissingExtraError(
             "finding faces and plates needs numpy, OpenCV and OpenVINO",
             remedy="pip install 'carnet[vision]'",
         ) from error
-    del cv2, np, openvino
+    del cv2, np
 
 
 @cache

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from carnet.detectors.runtime import load_openvino
 from carnet.errors import DetectorError, MissingExtraError
 from carnet.model.ids import Digest, digest
 
@@ -69,7 +70,7 @@ class Network:
             MissingExtraError: OpenVINO is not installed.
         """
         try:
-            import openvino
+            openvino = load_openvino()
         except ImportError as error:
             raise MissingExtraError(
                 "finding faces and plates needs OpenVINO", remedy="pip install 'carnet[vision]'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from carnet.model.ids import DataClass
 
@@ -38,6 +39,7 @@ class Vocabulary:
         return self.classes[path]
 
 
+@cache
 def covers(general: str, special: str) -> bool:
     """Say whether a class named in a rule covers another: itself and everything under it."""
     return special == general or special.startswith(f"{general}.")

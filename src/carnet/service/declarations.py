@@ -110,10 +110,11 @@ class Declarations:
             if body.get("data") is None:
                 movement_facts.update(body.get("facts", {}))
                 continue
-            content = contents.setdefault(body["data"], {"facts": {}})
-            content["facts"].update(body.get("facts", {}))
-            if "persons" in body:
-                content["persons"] = body["persons"]
+            for data in body["data"] if isinstance(body["data"], list) else [body["data"]]:
+                content = contents.setdefault(data, {"facts": {}})
+                content["facts"].update(body.get("facts", {}))
+                if "persons" in body:
+                    content["persons"] = body["persons"]
         return Declared(tuple(safeguards), contents, movement_facts)
 
     def confirmed(self, day: date) -> frozenset[str]:

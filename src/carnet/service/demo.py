@@ -61,7 +61,12 @@ class Script:
     purpose: str
     exporter: Mapping[str, Any]
     recipient: Mapping[str, Any]
+    known: tuple[Mapping[str, Any], ...]
+    """What the officer declares before anybody asks."""
     declarations: tuple[Mapping[str, Any], ...]
+    """What she declares when she is asked."""
+    drop: tuple[str, ...]
+    """Classes whose streams and files are taken out whole."""
     trim_s: float
 
 
@@ -292,30 +297,32 @@ def _tell_running(story: Story) -> None:
         for sheet in engineer.call("POST", f"/v1/recordings/{raw}/describe")["sheets"]:
             _tell_sheet(story, sheet)
 
-        story.heading("May it go? The movement is written from the catalog; the law is asked")
+        story.heading("May it go as it is? The movement is written from the catalog; the law is asked")
         officer.declare(declaration("lawbook", {"digest": officer.call("GET", "/v1/node")["lawbook"]}))
         story.tell(f"{c.officer} has adopted the lawbook that ships with carnet, by a signed statement")
+        _declare(story, officer, s.known)
         story.decision(engineer, raw, "raw")
 
-        story.heading("What is the least that must be taken out?")
-        _tell_plan(story, engineer.call("POST", "/v1/plan", story.undertaking(raw)))
-
-        story.heading("Faces, plates and VIN are taken out; then the positions too")
+        story.heading("Faces, plates and VIN are taken out, in the recordings' own formats")
         masked = _redact(story, engineer, raw, {"remove": ["faces", "plates", "vin"]})
         story.decision(engineer, masked, "masked, with its track")
+
+        story.heading(
+            f"{c.officer} declares, with her own signature, what only she can know; then: what is the least?"
+        )
+        _declare(story, officer, s.declarations)
+        _tell_plan(story, engineer.call("POST", "/v1/plan", story.undertaking(raw)))
+
+        story.heading(
+            "What the plan names is done: every position stream out, both ends of the drive cut off"
+        )
         order = {
-            "remove": ["precise_location", "trip_ends"],
-            "drop": ["location"],
+            "remove": ["precise_location", "trip_ends", "names"],
+            "drop": list(s.drop),
             "trim_head_s": s.trim_s,
             "trim_tail_s": s.trim_s,
         }
         clean = _redact(story, engineer, masked, order)
-
-        story.heading(f"{c.officer} declares, with her own signature, what only she can know")
-        for one in s.declarations:
-            until = now_utc().date() + timedelta(days=365)
-            officer.declare(declaration(str(one["kind"]), dict(one["body"]), until=until))
-            story.tell(_declared_words(one))
         decision = story.decision(engineer, clean, "masked, without any position stream")
         for one in decision["assumed"]:
             officer.declare(declaration("presumption", {"fact": one["fact"], "value": one["value"]}))
@@ -381,6 +388,13 @@ def _tell_plan(story: Story, plan: Mapping[str, Any]) -> None:
         story.tell(json.dumps(option, ensure_ascii=False)[:400], "->")
 
 
+def _declare(story: Story, officer: Client, declarations: tuple[Mapping[str, Any], ...]) -> None:
+    until = now_utc().date() + timedelta(days=365)
+    for one in declarations:
+        officer.declare(declaration(str(one["kind"]), dict(one["body"]), until=until))
+        story.tell(f"{story.cast.officer} declares: {_declared_words(one)}")
+
+
 def _declared_words(one: Mapping[str, Any]) -> str:
     body = one["body"]
     if one["kind"] == "safeguard":
@@ -388,7 +402,10 @@ def _declared_words(one: Mapping[str, Any]) -> str:
         return f"{safeguard['kind']} of {safeguard.get('authority')}, until {safeguard.get('until')}"
     facts = ", ".join(f"{k} = {json.dumps(v)}" for k, v in body.get("facts", {}).items())
     persons = f"persons = {body['persons']}" if "persons" in body else ""
-    return f"{body.get('data', 'the movement')}: " + ", ".join(one for one in (facts, persons) if one)
+    data = body.get("data", "the movement")
+    return f"{', '.join(data) if isinstance(data, list) else data}: " + ", ".join(
+        one for one in (facts, persons) if one
+    )
 
 
 def _tell_movement(story: Story, engineer: Client, raw: str, clean: str) -> None:

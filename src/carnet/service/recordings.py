@@ -305,7 +305,7 @@ class Recordings:
                     new_sheets.append(describe_source(source, new_name, companions))
                 if {"faces", "plates"} & set(order.get("remove", ())):
                     with self._open_written(upload, written) as source:
-                        checks.append(check_source(source, new_name, new_sheets[-1]))
+                        checks.append(check_source(source, new_name, report))
             if not upload.items:
                 raise RefusedError("nothing in this recording can be redacted", remedy="see the fact sheet")
             return self._name_derived(upload, found, order, reports, checks, left_out, new_sheets, person)
@@ -455,9 +455,9 @@ def describe_source(source: BinaryIO, name: str, companions: Mapping[str, bytes]
         return FactSheet(None, source.tell(), ReadState.BLOCKED, error.what)
 
 
-def check_source(source: BinaryIO, name: str, sheet: FactSheet) -> dict[str, Any]:
-    """Look at a redacted file with the different detector, in a worker."""
-    found: dict[str, Any] = run_worker("check", source, {"name": name, "sheet": sheet.to_json()}).result
+def check_source(source: BinaryIO, name: str, report: Mapping[str, Any]) -> dict[str, Any]:
+    """Look at a redacted file with the different detectors, in a worker."""
+    found: dict[str, Any] = run_worker("check", source, {"name": name, "report": dict(report)}).result
     return found
 
 

@@ -55,12 +55,13 @@ def redact(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], prog
 
 
 def check(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
-    """Look at a redacted file with the different detectors. Parameters: `name`, `sheet`, `masked_with`."""
+    """Look at a redacted file with the different detectors. Parameters: `name`, `report` of the redaction."""
     from carnet.deidentify.assurance import check as look_again
+    from carnet.deidentify.order import RedactionReport
 
-    del sink, progress
-    report = look_again(source, name=str(parameters["name"]), sheet=FactSheet.from_json(parameters["sheet"]))
-    return report.to_json()
+    del sink
+    report = RedactionReport.from_json(parameters["report"])
+    return look_again(source, name=str(parameters["name"]), report=report, progress=progress).to_json()
 
 
 def probe(

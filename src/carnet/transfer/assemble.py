@@ -197,10 +197,10 @@ def _content(
                 remedy="the officer withdraws the declaration, or has it measured again",
             )
         facts[name] = value
-    if "persons" in declared:
-        content["persons"] = declared["persons"]
-    elif nobody:
+    if nobody:  # what was declared was said of the recording that this one was made from
         content["persons"] = 0
+    elif "persons" in declared:
+        content["persons"] = declared["persons"]
     if facts:
         content["facts"] = facts
     return content

@@ -62,7 +62,8 @@ def _node(text: str) -> tuple[str, str]:
 
 
 def _script(form: Any, beside: Path, recording: Path | None) -> dict[str, Any]:
-    known = {"recording", "truth", "exporter", "recipient", "activity", "purpose", "trim_s", "declarations"}
+    known = {"recording", "truth", "exporter", "recipient", "activity", "purpose", "trim_s"}
+    known |= {"declarations", "known", "drop"}
     if not isinstance(form, dict) or set(form) - known or known - {"truth"} - set(form):
         raise InputError(
             "the script has an unknown or a missing field", remedy=f"it has {', '.join(sorted(known))}"
@@ -72,6 +73,8 @@ def _script(form: Any, beside: Path, recording: Path | None) -> dict[str, Any]:
         **form,
         "recording": beside / form["recording"] if recording is None else recording,
         "truth": beside / form["truth"] if own and form.get("truth") else None,
+        "known": tuple(form["known"]),
         "declarations": tuple(form["declarations"]),
+        "drop": tuple(form["drop"]),
         "trim_s": float(form["trim_s"]),
     }
