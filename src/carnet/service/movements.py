@@ -19,8 +19,9 @@ from carnet.model.ids import PersonId, RecordingId, RequestId, new_request_id
 from carnet.model.movement import parse_movement
 from carnet.plan import Plan, plan
 from carnet.service.declarations import Declarations
+from carnet.service.looks import countries
 from carnet.service.node import Node, Person
-from carnet.service.recordings import Recordings, countries
+from carnet.service.recordings import Recordings
 from carnet.transfer.assemble import Sent, Undertaking, assemble
 from carnet.transfer.courier import RECEIPT, REFUSED
 from carnet.transfer.gate import Application, Approval, approval_predicate, check, intent_number

@@ -6,21 +6,32 @@ entry; a crash in between leaves sealed bytes that nothing names, which `sweep` 
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from carnet.errors import CarnetError, InputError, RefusedError, VaultError
+from carnet.errors import InputError, RefusedError, VaultError
 from carnet.evidence.statements import Kind, Subject, parse_utc, statement, utc_text
 from carnet.model.canonical import canonical_json
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.model.ids import Country, Digest, PersonId, RecordingId, new_recording_id
 from carnet.model.recording import Recording, StoredObject
 from carnet.service.feed import Feed
+from carnet.service.looks import (
+    check_source,
+    countries,
+    describe_source,
+    dropped_whole,
+    encoded,
+    looks_at_pictures,
+    reader_of,
+    residual_of,
+    summary_of,
+)
 from carnet.service.node import Node
 from carnet.service.workers import run_worker
 from carnet.transfer.assemble import Derivation
@@ -29,7 +40,7 @@ from carnet.vault.residency import check_residency
 from carnet.vault.store import Written
 
 _LARGEST_COMPANION = 8 << 20
-_LARGEST_SHEET = 64 << 20
+_AT_ONCE = 2  # files of a recording that are redacted at the same time, each in a worker of its own
 
 
 @dataclass
@@ -44,6 +55,17 @@ class Upload:
     key: RecordingKey
     items: list[tuple[str, Written]] = field(default_factory=list)
     derived_from: RecordingId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Redacted:
+    """One file of a derived recording: sealed, described, and checked where people were taken out."""
+
+    name: str
+    written: Written
+    report: dict[str, Any]
+    sheet: FactSheet
+    check: dict[str, Any] | None
 
 
 class Recordings:
@@ -289,26 +311,25 @@ class Recordings:
         sheets = self.sheets(recording)
         companions = self._companions(found, names)
         upload = self.begin_derived(found)
-        reports, checks, left_out, new_sheets = [], [], [], []
+        left_out: list[dict[str, Any]] = []
+        wanted: list[tuple[StoredObject, str, FactSheet]] = []
+        for one, name, sheet in zip(found.objects, names, sheets, strict=True):
+            reason = sheet.reason if sheet.state is ReadState.BLOCKED else dropped_whole(sheet, order)
+            if reason:
+                left_out.append({"object": one.number, "reason": reason})
+            else:
+                wanted.append((one, name, sheet))
         try:
-            for one, name, sheet in zip(found.objects, names, sheets, strict=True):
-                if sheet.state is ReadState.BLOCKED:
-                    left_out.append({"object": one.number, "reason": sheet.reason})
-                    continue
-                if whole := _dropped_whole(sheet, order):
-                    left_out.append({"object": one.number, "reason": f"taken out whole: {whole}"})
-                    continue
-                report = self._redact_object(found, one, name, sheet, order, companions, upload)
-                reports.append(report)
-                new_name, written = upload.items[-1]
-                with self._open_written(upload, written) as source:
-                    new_sheets.append(describe_source(source, new_name, companions))
-                if {"faces", "plates"} & set(order.get("remove", ())):
-                    with self._open_written(upload, written) as source:
-                        checks.append(check_source(source, new_name, report))
-            if not upload.items:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                futures = [
+                    pool.submit(self._redact_object, found, one, name, sheet, order, companions, upload)
+                    for one, name, sheet in wanted
+                ]
+                made = [future.result() for future in futures]
+            upload.items = [(one.name, one.written) for one in made]
+            if not made:
                 raise RefusedError("nothing in this recording can be redacted", remedy="see the fact sheet")
-            return self._name_derived(upload, found, order, reports, checks, left_out, new_sheets, person)
+            return self._name_derived(upload, found, order, made, left_out, person)
         except BaseException:
             self.give_up(upload)
             raise
@@ -349,7 +370,31 @@ class Recordings:
         order: Mapping[str, Any],
         companions: Mapping[str, bytes],
         upload: Upload,
-    ) -> dict[str, Any]:
+    ) -> _Redacted:
+        """Redact one file in a worker, seal what comes out, describe and check it."""
+        written, report = self._redact_into_vault(recording, one, name, sheet, order, companions, upload)
+        new_name = str(report["out"])
+        upload.items.append((new_name, written))
+        looked = looks_at_pictures(order)
+        with self._open_written(upload, written) as source:
+            # Where people were taken out, the detector that masked does not judge: the check measures them.
+            made = describe_source(source, new_name, companions, detect=not looked)
+        check = None
+        if looked:
+            with self._open_written(upload, written) as source:
+                check = check_source(source, new_name, report)
+        return _Redacted(new_name, written, report, made, check)
+
+    def _redact_into_vault(
+        self,
+        recording: Recording,
+        one: StoredObject,
+        name: str,
+        sheet: FactSheet,
+        order: Mapping[str, Any],
+        companions: Mapping[str, bytes],
+        upload: Upload,
+    ) -> tuple[Written, dict[str, Any]]:
         feed = Feed()
         outcome: dict[str, Any] = {}
 
@@ -360,7 +405,7 @@ class Recordings:
                         "name": name,
                         "sheet": sheet.to_json(),
                         "order": dict(order),
-                        "companions": _encoded(companions),
+                        "companions": encoded(companions),
                     }
                     outcome.update(run_worker("redact", source, parameters, sink=feed.put).result)
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads the feed
@@ -375,33 +420,31 @@ class Recordings:
         finally:
             feed.stop()
             working.join()
-        upload.items.append((str(outcome["out"]), written))
-        return outcome
+        return written, outcome
 
     def _name_derived(
         self,
         upload: Upload,
         source: Recording,
         order: Mapping[str, Any],
-        reports: Sequence[Mapping[str, Any]],
-        checks: Sequence[Mapping[str, Any]],
+        made: Sequence[_Redacted],
         left_out: Sequence[Mapping[str, Any]],
-        sheets: Sequence[FactSheet],
         person: PersonId,
     ) -> Recording:
         before = self.derivation(source.id)
-        looked = bool({"faces", "plates"} & set(order.get("remove", ())))
+        checks = [one.check for one in made if one.check is not None]
+        looked = looks_at_pictures(order) or before is None
         derivation = {
             "order": dict(order),
             # What an earlier redaction took out stays out; its check stands where the pictures were not touched.
             "removed": sorted({*order.get("remove", ()), *(before.removed if before else ())}),
-            "residual": _residual(checks) if looked or before is None else dict(before.residual),
-            "reports": [_summary(one) for one in reports],
-            "checks": list(checks),
+            "residual": residual_of(checks) if looked or before is None else dict(before.residual),
+            "reports": [summary_of(one.report) for one in made],
+            "checks": [{k: v for k, v in one.items() if k != "findings"} for one in checks],
             "left_out": list(left_out),
         }
         now = self._node.clock()
-        kept = [self._keep_sheet(upload.key, one) for one in sheets]
+        kept = [self._keep_sheet(upload.key, one.sheet) for one in made]
         subjects = [Subject(f"object-{n}", one.address) for n, (_, one) in enumerate(upload.items)]
         predicate = {
             "recording": upload.id,
@@ -443,80 +486,3 @@ class Recordings:
             one["sheet_address"] for one in rows if one["sheet_address"]
         ]
         return self._node.vault.sweep(named)
-
-
-def describe_source(source: BinaryIO, name: str, companions: Mapping[str, bytes]) -> FactSheet:
-    """Describe a file in a worker. A worker that dies gives a sheet that is blocked, with the reason."""
-    parameters = {"name": name, "companions": _encoded(companions)}
-    try:
-        return FactSheet.from_json(run_worker("describe", source, parameters).result)
-    except CarnetError as error:
-        source.seek(0, 2)
-        return FactSheet(None, source.tell(), ReadState.BLOCKED, error.what)
-
-
-def check_source(source: BinaryIO, name: str, report: Mapping[str, Any]) -> dict[str, Any]:
-    """Look at a redacted file with the different detectors, in a worker."""
-    found: dict[str, Any] = run_worker("check", source, {"name": name, "report": dict(report)}).result
-    return found
-
-
-def reader_of(data: bytes) -> Callable[[int], bytes]:
-    """Give `read(size)` over some bytes."""
-    import io
-
-    return io.BytesIO(data).read
-
-
-def countries(sheets: Sequence[FactSheet]) -> set[Country]:
-    """Give the countries in which tracks of these files lie."""
-    found: set[Country] = set()
-    for sheet in sheets:
-        for stream in sheet.streams:
-            places = stream.facts.get("countries", ())
-            if isinstance(places, tuple):
-                found.update(Country(one) for one in places)
-    return found
-
-
-def _encoded(companions: Mapping[str, bytes]) -> dict[str, str]:
-    return {name: base64.b64encode(data).decode("ascii") for name, data in companions.items()}
-
-
-def _dropped_whole(sheet: FactSheet, order: Mapping[str, Any]) -> str:
-    """Give the classes of a file all of whose streams the order drops; empty when something of it stays."""
-    drop = tuple(str(one) for one in order.get("drop", ()))
-    classes = sorted({data for stream in sheet.streams for data in stream.data})
-    inside = [one for one in classes if any(one == prefix or one.startswith(f"{prefix}.") for prefix in drop)]
-    return ", ".join(inside) if classes and inside == classes else ""
-
-
-def _summary(report: Mapping[str, Any]) -> dict[str, Any]:
-    """What may be told of a redaction: counts and tools, no names, no boxes, no digest of the original."""
-    kept = (
-        "frames",
-        "changed",
-        "unreadable",
-        "setting",
-        "tools",
-        "removed_streams",
-        "trimmed",
-        "dropped",
-        "truncated",
-    )
-    regions: dict[str, int] = {}
-    for one in report["regions"]:
-        regions[one["label"]] = regions.get(one["label"], 0) + 1
-    told = {name: report[name] for name in kept if name in report}
-    return told | {"masked": regions, "vin_places": len(report["vin_places"])}
-
-
-def _residual(checks: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """The largest residual of all files, for each kind that every check with pictures measured."""
-    residual: dict[str, int] = {}
-    for name in ("faces_px_max", "plates_px_max"):
-        looked = [one for one in checks if one.get("frames", 0) > 0]
-        values = [one.get(name) for one in looked]
-        if looked and all(isinstance(value, int) for value in values):
-            residual[name] = max(int(value or 0) for value in values)
-    return residual
