@@ -195,8 +195,6 @@ def _sets(atoms: tuple[Removal, ...]) -> Iterator[tuple[Removal, ...]]:
         for chosen in itertools.combinations(atoms, size)
         if not _both(chosen)
     ]
-    if not exact:
-        sets.append(tuple(one for one in atoms if one.part is not None))
     return iter(sorted(sets, key=_cost))
 
 
