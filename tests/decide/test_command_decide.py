@@ -165,7 +165,7 @@ cases:
         ("US", "prohibited", 0, "not modelled"),
     ],
 )
-def test_law_test_scores_cases(run, tmp_path, order, verdict, code, outcome):  # noqa: PLR0917 - a table
+def test_law_test_scores_cases(run, tmp_path, order, verdict, code, outcome):
     path = tmp_path / "cases.yaml"
     path.write_text(CASES.format(order=order, verdict=verdict, movement=json.dumps(CLEAN)), encoding="utf-8")
     found, out, _ = run("law", "test", str(path), "--json")

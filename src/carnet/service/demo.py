@@ -216,7 +216,8 @@ def tell_decision(decision: Mapping[str, Any], tell: Any) -> None:
     tell(f"verdict: {decision['verdict'].upper()}{': ' + says if says else ''}", "=>")
     seen = set()
     for finding in _findings(decision):
-        if finding["outcome"] in {"notes", "silent"} or finding["words"] in seen:
+        open_still = finding["outcome"] == "undecided" and decision["verdict"] != "undecided"
+        if open_still or finding["outcome"] == "notes" or finding["words"] in seen:
             continue
         seen.add(finding["words"])
         tell(f"{finding['words']} [{finding['rule']}; {finding['cite']}; {finding['certainty']}]", " -")
@@ -383,9 +384,24 @@ def _redact(story: Story, client: Client, recording: str, order: Mapping[str, An
 
 def _tell_plan(story: Story, plan: Mapping[str, Any]) -> None:
     if not plan["options"]:
-        story.tell("there is no such option: " + str(plan.get("note") or "see the decision"))
-    for option in plan["options"]:
-        story.tell(json.dumps(option, ensure_ascii=False)[:400], "->")
+        story.tell("there is no way but to leave everything where it is")
+    for n, option in enumerate(plan["options"], start=1):
+        owed = option["owed"]
+        needs = (
+            [*owed["prerequisites"], " or ".join(owed["routes"])] if owed["routes"] else owed["prerequisites"]
+        )
+        parts: dict[str, list[str]] = {}
+        for one in option["remove"]:
+            parts.setdefault(one["part"], []).append(one["data"])
+        lost = [f"take {part} out of {', '.join(classes)}" for part, classes in parts.items()]
+        lost += [f"leave out {', '.join(option['leave_out'])}"] if option["leave_out"] else []
+        text = "; ".join(lost) or "take nothing out"
+        story.tell(f"option {n}: {text}", "->")
+        after = f", and needs {' and then '.join(needs)}" if needs else ""
+        asked = ", ".join(dict.fromkeys(one["fact"].rpartition(".")[2] for one in owed["declare"]))
+        story.tell(
+            f"then it is {option['verdict']}{after}" + (f"; still to be said: {asked}" if asked else ""), "=>"
+        )
 
 
 def _declare(story: Story, officer: Client, declarations: tuple[Mapping[str, Any], ...]) -> None:
