@@ -123,7 +123,8 @@ class Stage:
         raw = self.ingest(desk)
         desk.recordings.describe(raw, "li")
         order = {"remove": ["vin", "device_ids"], "drop": ["design"]}
-        return desk.recordings.redact(raw, order, "li").id
+        made, _ = desk.recordings.redact(raw, order, "li")
+        return made.id
 
     def approved(self, desk: Desk, recording: RecordingId) -> RequestId:
         """Declare what is needed, request and approve."""

@@ -198,12 +198,10 @@ def _recording_routes(api: FastAPI, desk: Desk) -> None:
     @api.post("/v1/recordings/{recording}/redact")
     def redact(recording: str, person: Signed, form: Form) -> dict[str, Any]:
         _engineer(person)
-        made = desk.recordings.redact(RecordingId(recording), form, person.id)
+        made, reports = desk.recordings.redact(RecordingId(recording), form, person.id)
         row = desk.node.catalog.row("SELECT derivation FROM recordings WHERE id=?", (made.id,))
         derivation = {} if row is None else json.loads(row["derivation"])
-        return {"recording": made.id, "derivation": derivation, "sheets": [
-            one.to_json() for one in desk.recordings.sheets(made.id)
-        ]}  # fmt: skip
+        return {"recording": made.id, "derivation": derivation, "reports": reports}
 
     @api.post("/v1/recordings/{recording}/erase")
     def erase(recording: str, person: Signed) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Kinds: `facts` (about a class of data, or the movement as a whole), `safeguard` (an approval, contract or
 assessment that is in force), `presumption` (something the law lets one presume, confirmed), `duty` (evidence
-that something owed before an export was done), `lawbook` (the lawbook that this node decides under).
+that something owed before an export was done), `lawbook` (the lawbook that this node decides under), `review`
+(somebody looked at what the check still found in a redacted recording, and says what of it is really left).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ KINDS: dict[str, frozenset[str]] = {
     "presumption": frozenset({"fact", "value"}),
     "duty": frozenset({"duty", "evidence"}),
     "lawbook": frozenset({"digest"}),
+    "review": frozenset({"recording", "looked_at", "left"}),
 }
 _OFFICER_CLOCK = timedelta(minutes=10)
 """How far the signer's clock may be from the node's."""
@@ -124,6 +126,11 @@ class Declarations:
     def evidenced(self, day: date) -> frozenset[str]:
         """Give the duties for which there is evidence."""
         return frozenset(json.loads(one["body"])["duty"] for one in self._in_force(day, "duty"))
+
+    def reviewed(self, day: date) -> dict[str, Mapping[str, Any]]:
+        """Give, by recording, what a person found really left of what a check still found."""
+        bodies = [json.loads(one["body"]) for one in self._in_force(day, "review")]
+        return {one["recording"]: one["left"] for one in bodies}
 
     def adopted_lawbook(self, day: date) -> Digest | None:
         """Give the digest of the lawbook that an officer adopted last."""

@@ -306,7 +306,9 @@ def _tell_running(story: Story) -> None:
 
         story.heading("Faces, plates and VIN are taken out, in the recordings' own formats")
         masked = _redact(story, engineer, raw, {"remove": ["faces", "plates", "vin"]})
-        story.decision(engineer, masked, "masked, with its track")
+        if s.truth is not None:
+            _judge_by_truth(story, officer, masked)
+        story.decision(engineer, masked["recording"], "masked, with its track")
 
         story.heading(
             f"{c.officer} declares, with her own signature, what only she can know; then: what is the least?"
@@ -323,7 +325,7 @@ def _tell_running(story: Story) -> None:
             "trim_head_s": s.trim_s,
             "trim_tail_s": s.trim_s,
         }
-        clean = _redact(story, engineer, masked, order)
+        clean = _redact(story, engineer, masked["recording"], order)["recording"]
         decision = story.decision(engineer, clean, "masked, without any position stream")
         for one in decision["assumed"]:
             officer.declare(declaration("presumption", {"fact": one["fact"], "value": one["value"]}))
@@ -360,8 +362,8 @@ def _plain(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def _redact(story: Story, client: Client, recording: str, order: Mapping[str, Any]) -> str:
-    made = client.call("POST", f"/v1/recordings/{recording}/redact", order)
+def _redact(story: Story, client: Client, recording: str, order: Mapping[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = client.call("POST", f"/v1/recordings/{recording}/redact", order)
     derivation = made["derivation"]
     for report in derivation["reports"]:
         masked = ", ".join(f"{n} {label}s" for label, n in sorted(report["masked"].items())) or "nothing"
@@ -379,7 +381,32 @@ def _redact(story: Story, client: Client, recording: str, order: Mapping[str, An
             f"looked at again with other detectors ({tools}): largest face left {check['faces_px_max']} px, "
             f"largest plate left {check['plates_px_max']} px in {check['frames']} frames"
         )
-    return str(made["recording"])
+    return made
+
+
+def _judge_by_truth(story: Story, officer: Client, masked: Mapping[str, Any]) -> None:
+    """Hold the result against what was planted, and let the officer look at what the check still finds."""
+    from carnet.service.judged import Judged, judge_files
+
+    if story.script.truth is None:
+        return
+    truth = json.loads(story.script.truth.read_bytes())["streams"]
+    with _opened(story.folder / story.cast.sender) as node:
+        judged: Judged = judge_files(Recordings(node), masked, files_of([story.script.recording]), truth)
+    for line in judged.lines:
+        story.tell(line)
+    if judged.found and not judged.real:
+        left = {"faces_px_max": 0, "plates_px_max": 0}
+        body = {"recording": masked["recording"], "looked_at": judged.found, "left": left}
+        officer.declare(declaration("review", body))
+        story.tell(
+            f"{story.cast.officer} looks at the {judged.found} places that the other detectors still point at, with "
+            "the truth file beside her: none is a face or a plate. She signs that"
+        )
+    elif judged.real:
+        story.tell(
+            f"{judged.real} of {judged.found} places still show a planted face or plate: nobody signs that away"
+        )
 
 
 def _tell_plan(story: Story, plan: Mapping[str, Any]) -> None:

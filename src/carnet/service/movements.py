@@ -22,7 +22,7 @@ from carnet.service.declarations import Declarations
 from carnet.service.looks import countries
 from carnet.service.node import Node, Person
 from carnet.service.recordings import Recordings
-from carnet.transfer.assemble import Sent, Undertaking, assemble
+from carnet.transfer.assemble import Derivation, Sent, Undertaking, assemble
 from carnet.transfer.courier import RECEIPT, REFUSED
 from carnet.transfer.gate import Application, Approval, approval_predicate, check, intent_number
 from carnet.transfer.permit import open_permit
@@ -64,11 +64,22 @@ class Movements:
             destination=receiver.region,
             undertaking=undertaking,
             sheets=sheets,
-            derivation=self._recordings.derivation(recording),
+            derivation=self._derivation(recording),
             declared=self._declarations.declared(self.today(), recording),
             sent=self._sent(),
             day=self.today(),
         )
+
+    def _derivation(self, recording: RecordingId) -> Derivation | None:
+        """How it was derived, with a person's review in the place of the check's findings where there is one."""
+        found = self._recordings.derivation(recording)
+        if found is None:
+            return None
+        reviewed = self._declarations.reviewed(self.today())
+        for one in self._recordings.pictures_from(recording):
+            if one in reviewed:
+                return Derivation(found.removed, {**found.residual, **reviewed[one]})
+        return found
 
     def decide(self, recording: RecordingId, undertaking: Undertaking) -> tuple[dict[str, Any], Decision]:
         """Give the movement and what the law says of it; changes nothing."""

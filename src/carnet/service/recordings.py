@@ -250,6 +250,15 @@ class Recordings:
         form = json.loads(text)
         return Derivation(tuple(form["removed"]), form["residual"])
 
+    def pictures_from(self, recording: RecordingId) -> set[RecordingId]:
+        """Give this recording, and those it was derived from without its pictures being searched again."""
+        same = {recording}
+        row = self._row(recording)
+        while row["derivation"] is not None and not looks_at_pictures(json.loads(row["derivation"])["order"]):
+            same.add(RecordingId(row["derived_from"]))
+            row = self._row(RecordingId(row["derived_from"]))
+        return same
+
     # Describe ----------------------------------------------------------------------------------------------
 
     def describe(self, recording: RecordingId, person: PersonId) -> tuple[FactSheet, ...]:
@@ -298,10 +307,13 @@ class Recordings:
 
     # Redact ------------------------------------------------------------------------------------------------
 
-    def redact(self, recording: RecordingId, order: Mapping[str, Any], person: PersonId) -> Recording:
+    def redact(
+        self, recording: RecordingId, order: Mapping[str, Any], person: PersonId
+    ) -> tuple[Recording, list[dict[str, Any]]]:
         """Make a new recording without what the order takes out; described and checked before it is named.
 
-        What cannot be read is left out, and the derivation says so.
+        What cannot be read is left out, and the derivation says so. Gives the recording, and the full report of
+        each of its files, with names and boxes: for people in the region.
 
         Raises:
             RefusedError: nothing in the recording can be redacted.
@@ -329,7 +341,8 @@ class Recordings:
             upload.items = [(one.name, one.written) for one in made]
             if not made:
                 raise RefusedError("nothing in this recording can be redacted", remedy="see the fact sheet")
-            return self._name_derived(upload, found, order, made, left_out, person)
+            named = self._name_derived(upload, found, order, made, left_out, person)
+            return named, [one.report for one in made]
         except BaseException:
             self.give_up(upload)
             raise
@@ -440,7 +453,7 @@ class Recordings:
             "removed": sorted({*order.get("remove", ()), *(before.removed if before else ())}),
             "residual": residual_of(checks) if looked or before is None else dict(before.residual),
             "reports": [summary_of(one.report) for one in made],
-            "checks": [{k: v for k, v in one.items() if k != "findings"} for one in checks],
+            "checks": checks,
             "left_out": list(left_out),
         }
         now = self._node.clock()
