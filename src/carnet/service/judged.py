@@ -71,8 +71,8 @@ def _lines(kind: str, result: TruthReport) -> list[str]:
         count = result.total(label, _READABLE_PX)
         if count.of:
             said.append(
-                f"truth file, {kind}: {count.covered} of {count.of} planted {label}s of {_READABLE_PX} px or more are "
-                f"covered (at least {count.lower_bound:.3f} with 95 % confidence)"
+                f"truth file, {kind}: {count.covered} of {count.of} planted {label}s of {_READABLE_PX} px or more "
+                f"are covered (at least {count.lower_bound:.3f} with 95 % confidence)"
             )
     return said
 

@@ -31,7 +31,8 @@ def demo(
 ) -> None:
     """Show the main job, end to end, with real nodes. Example: carnet demo --folder /tmp/demo"""
     try:
-        from carnet.service.demo import Cast, Script, Story, tell_drive
+        from carnet.service.demo import tell_drive
+        from carnet.service.story import Cast, Script, Story
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             "the demonstration needs every extra", remedy="pip install 'carnet[all]'"
