@@ -61,7 +61,7 @@ class Case:
     """One case.
 
     Attributes:
-        says, silent: rules that must, and must not, be among the findings. Own cases use them for rules that
+        says, silent: rules that must, and must not, be among the findings and duties. Own cases use them for rules that
             report without deciding; the casebook has no such key.
     """
 
@@ -234,6 +234,7 @@ class _Comparison:
         findings = [one for entry in self.decision.jurisdictions for one in entry.findings]
         findings += [one for content in self.decision.contents for one in content.findings]
         spoke = {one.rule for one in findings if one.outcome != "undecided"}
+        spoke |= {duty.id.split("#")[0] for duty in self.decision.duties}
         for rule in self.case.says:
             self.want(rule in spoke, f"{rule} says nothing")
         for rule in self.case.silent:
