@@ -61,8 +61,8 @@ class Case:
     """One case.
 
     Attributes:
-        says, silent: rules that must, and must not, be among the findings and duties. Own cases use them for rules that
-            report without deciding; the casebook has no such key.
+        says, silent: rules that must, and must not, be among the findings and duties. Own cases use them for
+            rules that report without deciding; the casebook has no such key.
     """
 
     id: str
