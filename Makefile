@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-fast lint types contracts law-check check bench lock clean setup
+.PHONY: demo test test-fast lint types contracts law-check check bench lock clean setup reference
 
 setup: $(STAMP)
 
@@ -44,7 +44,10 @@ bench: $(STAMP)
 # Maintainers: make the locks anew (needs `uv` on the path).
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --all-extras --group dev pyproject.toml -o requirements/lock.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate requirements/bench.in -o requirements/bench.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --overrides requirements/bench-overrides.txt requirements/bench.in -o requirements/bench.txt
+
+reference: $(STAMP)
+	@$(BIN)/python scripts/make_reference.py
 
 clean:
 	rm -rf .demo .bench
