@@ -65,9 +65,7 @@ def make_fixture(target: Path) -> None:
                         "derived_from": one.derived_from,
                         "files": {
                             name: {"bytes": stored.bytes, "content": stored.content}
-                            for name, stored in zip(
-                                desk.recordings.names(one.id), one.objects, strict=True
-                            )
+                            for name, stored in zip(desk.recordings.names(one.id), one.objects, strict=True)
                         },
                         "sheets": [sheet.format for sheet in desk.recordings.sheets(one.id)],
                     }
