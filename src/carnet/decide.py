@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from carnet.errors import MovementError
 from carnet.law.conditions import MOVEMENT
 from carnet.law.explain import duties_of, exemption_of, findings_of, rests_on
-from carnet.law.judge import Judge, Outcome, TooManyCellsError, asked, leaves
+from carnet.law.judge import Judge, OpenError, Outcome, TooManyCellsError, asked, leaves
 from carnet.law.lawbook import Lawbook, Order
 from carnet.law.situation import Situation, situation
 from carnet.model.decision import (
@@ -118,9 +118,12 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
         tree = judge.explore(judge.settle)
         possible: list[Outcome] = leaves(tree)
         missing = asked(tree)
+    except OpenError:
+        possible = [Outcome(verdict) for verdict in sorted(judge.verdicts)]
+        missing = dict(judge.met)
     except TooManyCellsError:
         possible = []
-        missing = dict.fromkeys(("facts of the contents",), "facts")
+        missing = dict(judge.met)
         note = "the unknown facts leave more than 4,096 cells; supply some of them"
     judge.start_again()
     determinations: list[tuple[str, ...]] = []

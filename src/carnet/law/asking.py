@@ -12,9 +12,14 @@ from typing import Any
 from carnet.law.compiled import DERIVED, LiveRule, OrderLaw
 from carnet.law.conditions import EVERYTHING, MOVEMENT, Atom, Interval, kleene_or
 from carnet.law.situation import Situation
+from carnet.model.decision import Verdict
 from carnet.model.vocabulary import may_be
 
 Truth = bool | None
+
+
+class ImpossibleError(Exception):
+    """What is assumed cannot all be so: a sum is assumed that its parts do not reach."""
 
 
 class Asking:
@@ -32,6 +37,8 @@ class Asking:
         self._stale = set(range(self.count))
         self.cells = 0
         self.assuming = 0
+        self.met: dict[str, str] = {}
+        self.verdicts: set[Verdict] = set()
         self._members: dict[tuple[str, ...], list[int]] = {}
         self._memo: dict[tuple[int, int], Truth] | None = None
 
@@ -82,7 +89,10 @@ class Asking:
         assumed = self.values.get(key)
         if assumed is None:
             return found
-        return (max(found[0], assumed[0]), min(found[1], assumed[1]))
+        low, high = max(found[0], assumed[0]), min(found[1], assumed[1])
+        if low > high:
+            raise ImpossibleError
+        return (low, high)
 
     def _covered(self, over: tuple[str, ...]) -> list[int]:
         """Give the contents whose class is one of some classes."""
@@ -175,6 +185,7 @@ class Asking:
         """Go back to what is known."""
         self.values = dict(self.facts.values)
         self.cells = self.assuming = 0
+        self.verdicts.clear()
         self._stale.update(range(self.count))
 
     def _rule_atom(self, live: LiveRule, at: int) -> Atom | None:

@@ -7,11 +7,12 @@ completions agree collapses: what remains in the tree is exactly what would chan
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from carnet.law.asking import Asking, Truth
+from carnet.law.asking import Asking, ImpossibleError, Truth
 from carnet.law.compiled import LiveRule
 from carnet.law.conditions import MOVEMENT, Atom, kleene_or
 from carnet.model.decision import ROUTE_STRICTNESS, Verdict
@@ -21,8 +22,16 @@ UNNAMED = "none"
 """What satisfies a need without being a route of its own, such as an agreement between states."""
 
 
+MANY_CELLS = 512
+"""After so many cells an answer that is certainly open is not pursued to its last cell."""
+
+
 class TooManyCellsError(Exception):
     """The unknown facts cut the question into more cells than are enumerated."""
+
+
+class OpenError(Exception):
+    """The verdict is open already, and so much is unknown that the whole tree tells nobody more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,22 +245,32 @@ class Judge(Asking):
         """Evaluate over all completions; equal branches collapse.
 
         Raises:
+            OpenError: after `MANY_CELLS`, when verdicts already differ.
             TooManyCellsError: more than `MAX_CELLS` completions would have to be tried.
         """
         found = evaluate()
         if not isinstance(found, Atom):
             self.cells += 1
+            if isinstance(found, Outcome):
+                self.verdicts.add(found.verdict)
             if self.cells > MAX_CELLS:
                 raise TooManyCellsError
+            if self.cells > MANY_CELLS and len(self.verdicts) > 1:
+                raise OpenError
             return found
         parts: list[Any] = []
+        self.met.update(found.names)
         self.assuming += 1
         had = self.values.get(found.key)
         for candidate in found.candidates:
             self._assume(found.key, candidate)
-            parts.append(self.explore(evaluate))
+            # A cell that cannot be is no completion, and has no answer.
+            with contextlib.suppress(ImpossibleError):
+                parts.append(self.explore(evaluate))
         self.assuming -= 1
         self._assume(found.key, had)
+        if not parts:
+            raise ImpossibleError
         if all(part == parts[0] for part in parts[1:]):
             same = parts[0]
             if isinstance(same, Outcome) and any(part.completed != same.completed for part in parts):
