@@ -87,7 +87,7 @@ def _peer(path: Path) -> dict[str, Any]:
         target = Path(scratch) / "out.mp4"
         begun = time.perf_counter()
         ended = subprocess.run(
-            [str(PEER), "-m", "deface", str(path), "-o", str(target)],
+            [str(PEER.with_name("deface")), str(path), "-o", str(target)],
             capture_output=True,
             check=False,
             env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "2"},

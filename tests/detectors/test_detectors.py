@@ -102,7 +102,7 @@ def test_checking_detectors_find_what_they_are_there_to_find(shared):
     hits, total = recall(detectors.checking_face_detector(), truth_images(shared, "faces"), FACE_COVER)
     assert hits >= 24  # measured 25/25
     hits, total = recall(detectors.checking_plate_detector(), truth_images(shared, "plates"), 0.5)
-    assert hits >= total * 0.9
+    assert hits >= total * 0.9  # measured 59/62
 
 
 @pytest.mark.slow
