@@ -123,10 +123,7 @@ class _RemoteSink(io.RawIOBase):
         return len(view)
 
 
-def _serve(pipe: Pipe, held: dict[str, bool]) -> None:
-    letter, payload = pipe.receive()
-    if letter != b"T":
-        raise EOFError("no task")
+def _serve(pipe: Pipe, payload: bytes, held: dict[str, bool]) -> None:
     order = json.loads(payload)
     module, name = TASKS[order["task"]]
     run = getattr(importlib.import_module(module), name)
@@ -141,13 +138,9 @@ def _serve(pipe: Pipe, held: dict[str, bool]) -> None:
     pipe.send(b"Z", json.dumps({"result": result, "isolation": held}).encode())
 
 
-def main() -> None:
-    """Isolate, do one task, end."""
-    pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
-    limits = Limits(*(int(one) for one in sys.argv[2:5]))
-    held = isolate(limits)
+def _answer(pipe: Pipe, payload: bytes, held: dict[str, bool]) -> None:
     try:
-        _serve(pipe, held)
+        _serve(pipe, payload, held)
     except CarnetError as error:
         form = {
             "error": type(error).__name__,
@@ -158,10 +151,27 @@ def main() -> None:
         pipe.send(b"E", json.dumps(form).encode())
     except MemoryError:
         pipe.send(b"E", json.dumps({"error": "WorkerError", "what": "the memory budget is used up"}).encode())
+    except EOFError:
+        raise
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything; only the place is told
         last = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"{type(error).__name__} in {last.name}"
+        what = f"a reader failed on it: {type(error).__name__} in {last.name}"
         pipe.send(b"E", json.dumps({"error": "WorkerError", "what": what}).encode())
+
+
+def main() -> None:
+    """Isolate, then do the tasks that come through the pipe until it is closed."""
+    pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
+    limits = Limits(*(int(one) for one in sys.argv[2:5]))
+    held = isolate(limits)
+    while True:
+        try:
+            letter, payload = pipe.receive()
+            if letter != b"T":
+                return
+            _answer(pipe, payload, held)
+        except (EOFError, OSError):
+            return
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The node's side of the workers: start one, feed it ranges of a recording, take result and bytes.
 
-One task, one process: what a hostile recording does to a worker ends with it. The node answers only reads
-inside the recording it opened for the task, and kills a worker that goes over its time.
+A node gives every task a process of its own: what a hostile recording does to a worker ends with it. `carnet scan`,
+which holds no keys, lets a worker do one file after the other. Only reads inside the recording that was opened
+for the task are answered, and a worker that goes over its time is killed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,67 @@ class Outcome:
     isolation: Mapping[str, bool]
 
 
+class Worker:
+    """A worker process: does one task after the other, until it is closed or one of them kills it."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        budget = limits or Limits()
+        self._ours, theirs = socket.socketpair()
+        # -P: the working folder must not become a place that the worker may read.
+        command = [sys.executable, "-P", "-m", "carnet.service.worker", str(theirs.fileno())]
+        command += [str(one) for one in (budget.memory_bytes, budget.processor_s, budget.open_files)]
+        self._process = subprocess.Popen(
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            cwd="/",
+        )
+        theirs.close()
+
+    def run(
+        self,
+        task: str,
+        source: BinaryIO,
+        parameters: Mapping[str, Any],
+        *,
+        sink: Callable[[bytes], object] | None = None,
+        progress: Progress | None = None,
+        seconds: float = 3600.0,
+    ) -> Outcome:
+        """Run one task; see `run_worker`. After a `WorkerError` the worker may be gone: make another."""
+        source.seek(0, io.SEEK_END)
+        size = source.tell()
+        watchdog = threading.Timer(seconds, self._process.kill)
+        watchdog.start()
+        try:
+            pipe = Pipe(self._ours)
+            order = {"task": task, "bytes": size, "parameters": parameters}
+            pipe.send(b"T", json.dumps(order).encode())
+            return _converse(pipe, source, size, sink, progress)
+        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
+            self._process.wait()
+            raise WorkerError(
+                f"the worker for {task} ended with status {self._process.returncode} and no result",
+                remedy="the file may be hostile, or the budget too small; nothing was taken from it",
+            ) from error
+        finally:
+            watchdog.cancel()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take another task."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End it."""
+        self._ours.close()
+        self._process.kill()
+        self._process.wait()
+
+
 def run_worker(
     task: str,
     source: BinaryIO,
@@ -59,41 +121,11 @@ def run_worker(
         WorkerError: the worker died, went over its budget, or broke the form.
         CarnetError: whatever the task itself raised.
     """
-    budget = limits or Limits()
-    ours, theirs = socket.socketpair()
-    source.seek(0, io.SEEK_END)
-    size = source.tell()
-    # -P: the working folder must not become a place that the worker may read.
-    command = [sys.executable, "-P", "-m", "carnet.service.worker", str(theirs.fileno())]
-    command += [str(one) for one in (budget.memory_bytes, budget.processor_s, budget.open_files)]
-    with ours:
-        process = subprocess.Popen(
-            command,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            cwd="/",
-        )
-        theirs.close()
-        watchdog = threading.Timer(seconds, process.kill)
-        watchdog.start()
-        try:
-            pipe = Pipe(ours)
-            order = {"task": task, "bytes": size, "parameters": parameters}
-            pipe.send(b"T", json.dumps(order).encode())
-            return _converse(pipe, source, size, sink, progress)
-        except (EOFError, BrokenPipeError, ConnectionResetError) as error:
-            process.wait()
-            raise WorkerError(
-                f"the worker for {task} ended with status {process.returncode} and no result",
-                remedy="the file may be hostile, or the budget too small; nothing was taken from it",
-            ) from error
-        finally:
-            watchdog.cancel()
-            process.kill()
-            process.wait()
+    worker = Worker(limits)
+    try:
+        return worker.run(task, source, parameters, sink=sink, progress=progress, seconds=seconds)
+    finally:
+        worker.close()
 
 
 def _converse(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from carnet.classify import describe as describe_function
+from carnet.errors import WorkerError
 from carnet.model.factsheet import FactSheet
 
 
@@ -114,19 +114,30 @@ def test_a_name_of_no_encoding_is_printed_all_the_same(tmp_path):
     assert run(tmp_path).returncode == 0
 
 
-def test_a_reader_that_fails_blocks_its_file_only(folder, monkeypatch):
-    from carnet.service.cli import scan
+def test_a_worker_that_is_gone_is_replaced_and_a_file_that_ends_one_is_blocked(folder, monkeypatch):
+    from carnet.service.cli.scan import Scanner
+    from carnet.service.workers import Worker
 
-    def fails(source, *, name, **options):
-        if name.endswith("drive.log"):
-            raise ZeroDivisionError
-        return describe_function(source, name=name, **options)
-
-    monkeypatch.setattr("carnet.classify.describe", fails)
+    scanner = Scanner()
     path = folder / "in" / "drive.log"
-    sheet = scan.describe_file(path, {}, name="in/drive.log", hash_content=False)
-    assert sheet.state == "blocked"
-    assert "ZeroDivisionError" in sheet.reason
+    try:
+        first = scanner.describe_file(path, {}, name="drive.log", hash_content=False)
+        for worker in scanner._workers:
+            worker._process.kill()
+            worker._process.wait()
+        assert scanner.describe_file(path, {}, name="drive.log", hash_content=False) == first
+
+        def dies(self, *_, **__):
+            self._process.kill()
+            raise WorkerError("the worker ended")
+
+        monkeypatch.setattr(Worker, "run", dies)
+        blocked = scanner.describe_file(path, {}, name="drive.log", hash_content=False)
+        assert (blocked.state, blocked.reason) == ("blocked", "the worker ended")
+        monkeypatch.undo()
+        assert scanner.describe_file(path, {}, name="drive.log", hash_content=False) == first
+    finally:
+        scanner.close()
 
 
 @pytest.mark.slow

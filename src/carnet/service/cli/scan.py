@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import queue
 import stat
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
 from carnet.errors import CarnetError, InputError, MissingExtraError, UnreadableError
 from carnet.model.countries import COUNTRIES
 from carnet.model.factsheet import FactSheet, ReadState
+from carnet.service.workers import Worker
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+AT_ONCE = 2
+"""Files looked at at the same time, each in a worker process."""
 
 LARGEST_COMPANION = 16 * 1024 * 1024
 _QUIET_SECONDS = 2.0
@@ -48,36 +55,65 @@ MEANINGS: dict[str, str] = {
 }
 
 
-def describe_file(path: Path, companions: Mapping[str, bytes], *, name: str, hash_content: bool) -> FactSheet:
-    """Make the fact sheet of one file on disk; a file that cannot be read is blocked, never an end.
+class Scanner:
+    """Describes files in worker processes, a few at a time; a file that kills its worker is blocked, no more."""
 
-    Args:
-        path: the file.
-        companions: databases beside it, by name.
-        name: its name with the folders that were asked for, to be looked through.
-        hash_content: put the SHA-256 of its bytes on the sheet.
+    def __init__(self) -> None:
+        self._idle: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
+        self._workers: list[Worker] = []
+        for _ in range(AT_ONCE):
+            self._idle.put(None)
 
-    Raises:
-        MissingExtraError: a library that reads the format is not installed.
-    """
-    from carnet.classify import describe
+    def describe_file(
+        self, path: Path, companions: Mapping[str, bytes], *, name: str, hash_content: bool
+    ) -> FactSheet:
+        """Make the fact sheet of one file on disk; a file that cannot be read is blocked, never an end.
 
-    try:
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            return _blocked(0, "it is a symbolic link: name the file itself")
-        if not stat.S_ISREG(mode):
-            return _blocked(0, "it is not a regular file")
-        with path.open("rb") as source:
-            return describe(source, name=name, companions=companions, hash_content=hash_content)
-    except OSError as error:
-        return _blocked(0, f"it cannot be opened: {error.strerror or 'unknown error'}")
-    except MissingExtraError:
-        raise
-    except CarnetError as error:
-        return _blocked(path.stat().st_size, error.what)
-    except Exception as error:  # noqa: BLE001 -- a reader's mistake must block its file, not end the scan
-        return _blocked(path.stat().st_size, f"a reader failed on it ({type(error).__name__}): please report")
+        Args:
+            path: the file.
+            companions: databases beside it, by name.
+            name: its name with the folders that were asked for, to be looked through.
+            hash_content: put the SHA-256 of its bytes on the sheet.
+
+        Raises:
+            MissingExtraError: a library that reads the format is not installed.
+        """
+        try:
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                return _blocked(0, "it is a symbolic link: name the file itself")
+            if not stat.S_ISREG(mode):
+                return _blocked(0, "it is not a regular file")
+            with path.open("rb") as source:
+                return self._describe(source, name, companions, hash_content=hash_content)
+        except OSError as error:
+            return _blocked(0, f"it cannot be opened: {error.strerror or 'unknown error'}")
+        except MissingExtraError:
+            raise
+        except CarnetError as error:
+            return _blocked(path.stat().st_size, error.what)
+
+    def _describe(
+        self, source: BinaryIO, name: str, companions: Mapping[str, bytes], *, hash_content: bool
+    ) -> FactSheet:
+        parameters = {
+            "name": name,
+            "companions": {one: base64.b64encode(data).decode("ascii") for one, data in companions.items()},
+            "hash_content": hash_content,
+        }
+        worker = self._idle.get()
+        try:
+            if worker is None or not worker.alive:
+                worker = Worker()
+                self._workers.append(worker)
+            return FactSheet.from_json(worker.run("describe", source, parameters).result)
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """End the workers."""
+        for worker in self._workers:
+            worker.close()
 
 
 def _blocked(length: int, why: str) -> FactSheet:
@@ -140,11 +176,27 @@ def scan(
     items: list[tuple[Path, FactSheet]] = []
     cache: dict[Path, dict[str, bytes]] = {}
     began = time.monotonic()
-    for path, name in _files(paths):
-        if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
-            sys.stderr.write(f"\r{len(items)} files looked at")
-        sheet = describe_file(path, _companions(path.parent, cache), name=name, hash_content=hash_content)
-        items.append((path, sheet))
+    scanner = Scanner()
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            waiting: deque[tuple[Path, Future[FactSheet]]] = deque()
+            for path, name in _files(paths):
+                found = pool.submit(
+                    scanner.describe_file,
+                    path,
+                    _companions(path.parent, cache),
+                    name=name,
+                    hash_content=hash_content,
+                )
+                waiting.append((path, found))
+                if len(waiting) >= AT_ONCE * 4:
+                    first, sheet = waiting.popleft()
+                    items.append((first, sheet.result()))
+                if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
+                    sys.stderr.write(f"\r{len(items)} files looked at")
+            items += [(path, sheet.result()) for path, sheet in waiting]
+    finally:
+        scanner.close()
     if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
         sys.stderr.write("\r\x1b[K")
     if not items:
