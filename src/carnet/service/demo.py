@@ -77,9 +77,8 @@ def _tell_running(story: Story) -> None:
         _declare(story, officer, s.declarations)
         _tell_plan(story, engineer.call("POST", "/v1/plan", story.undertaking(raw)))
 
-        story.heading(
-            "What the plan names is done: every position stream out, both ends of the drive cut off"
-        )
+        ends = ", and the ends of the drive are cut off" if s.trim_s else ""
+        story.heading(f"What the plan names is done: every stream that bears a position is taken out{ends}")
         order = {
             "remove": ["precise_location", "trip_ends", "names"],
             "drop": list(s.drop),
@@ -88,18 +87,25 @@ def _tell_running(story: Story) -> None:
         }
         clean = _redact(story, engineer, masked["recording"], order)["recording"]
         decision = story.decision(engineer, clean, "masked, without any position stream")
-        for one in decision["assumed"]:
-            officer.declare(declaration("presumption", {"fact": one["fact"], "value": one["value"]}))
-            story.tell(
-                f"{c.officer} confirms what the law presumes: {one['fact']} = {json.dumps(one['value'])}"
-            )
-        for entry in decision["jurisdictions"]:
-            for duty in entry["duties"]:
-                if duty["when"] == "before":
-                    evidence = "recorded in the demonstration"
-                    officer.declare(declaration("duty", {"duty": duty["id"], "evidence": evidence}))
-                    story.tell(f"{c.officer} records evidence for: {duty['what']} ({duty['cite']})")
+        if decision["verdict"] == "permitted":
+            _confirm(story, officer, decision)
         _tell_movement(story, engineer, raw, clean)
+
+
+def _confirm(story: Story, officer: Client, decision: Mapping[str, Any]) -> None:
+    """Let the officer confirm what the law presumes, and record evidence for what is owed before."""
+    for one in decision["assumed"]:
+        officer.declare(declaration("presumption", {"fact": one["fact"], "value": one["value"]}))
+        story.tell(
+            f"{story.cast.officer} confirms what the law presumes: {one['fact']} = {json.dumps(one['value'])}"
+        )
+    for entry in decision["jurisdictions"]:
+        for duty in entry["duties"]:
+            if duty["when"] == "before":
+                officer.declare(
+                    declaration("duty", {"duty": duty["id"], "evidence": "invented for the demonstration"})
+                )
+                story.tell(f"{story.cast.officer} records evidence for: {duty['what']} ({duty['cite']})")
 
 
 def _tell_sheet(story: Story, sheet: Mapping[str, Any]) -> None:
@@ -229,6 +235,13 @@ def _tell_movement(story: Story, engineer: Client, raw: str, clean: str) -> None
     )
     story.tell(f"{c.engineer}'s process opens {c.approver}'s key: " + _try_key(story))
 
+    if shown["decision"]["verdict"] != "permitted":
+        story.heading(f"The law says {shown['decision']['verdict']}: nothing leaves {c.sender}")
+        story.tell(f"put to {c.approver} all the same: " + _approve(story, request))
+        story.tell(
+            "what would be needed stands above, under the decision and the plan; there is no dossier", "=>"
+        )
+        return
     story.heading(f"{c.approver} approves in a process of her own; the gate lets it go")
     story.tell(_approve(story, request))
     engineer.call("POST", f"/v1/requests/{request}/release")
