@@ -128,8 +128,8 @@ class Region:
             "frame": self.frame,
             "stream": self.stream,
             "label": self.label,
-            "box": [round(one, 1) for one in self.box],
-            "score": round(self.score, 4),
+            "box": [float(one) for one in self.box],
+            "score": float(self.score),
             "by": self.by,
         }
 

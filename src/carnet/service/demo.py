@@ -133,6 +133,8 @@ def _redact(story: Story, client: Client, recording: str, order: Mapping[str, An
     made: dict[str, Any] = client.call("POST", f"/v1/recordings/{recording}/redact", order)
     derivation = made["derivation"]
     for report in derivation["reports"]:
+        if not (report["frames"] or report["vin_places"] or report["dropped"]):
+            continue
         masked = ", ".join(f"{n} {label}s" for label, n in sorted(report["masked"].items())) or "nothing"
         gone = ", ".join(report["removed_streams"])
         story.tell(
@@ -141,8 +143,10 @@ def _redact(story: Story, client: Client, recording: str, order: Mapping[str, An
             + (f"; {sum(report['dropped'].values()):,} messages left out" if report["dropped"] else "")
         )
     for one in derivation["left_out"]:
-        story.tell(f"left out: a file that is blocked ({one['reason']})")
+        story.tell(f"a file is left out: {one['reason']}")
     for check in derivation["checks"]:
+        if not check["frames"]:
+            continue
         tools = ", ".join(tool["name"] for tool in check["tools"])
         story.tell(
             f"looked at again with other detectors ({tools}): largest face left {check['faces_px_max']} px, "
