@@ -46,6 +46,7 @@ class _Answer:
     presumed: frozenset[str]
     certainties: tuple[str, ...]
     laxest: Verdict
+    cells: int
 
 
 def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Decision:
@@ -92,6 +93,7 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
         routes_open=head.routes_open if head else False,
         not_modelled=silent,
         laxest=strictest(tuple(one.laxest for one in answers)),
+        cells=sum(one.cells for one in answers),
     )
 
 
@@ -170,6 +172,7 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
         live.presumed,
         live.certainties or (order.default_certainty,),
         min((one.verdict for one in possible), key=STRICTNESS.index, default=Verdict.UNDECIDED),
+        judge.spent,
     )
 
 

@@ -24,6 +24,8 @@ MAX_ATOMS = 10
 """Up to so many atoms every set is judged; beyond, single ones and the sets that nothing can be spared from."""
 
 MAX_OPTIONS = 8
+MAX_CELLS = 20_000
+"""Completions that a plan may cost in all; where little is known, few sets are judged."""
 _PART_COST, _CLASS_COST = 1, 3
 
 
@@ -138,10 +140,10 @@ def plan(movement: Movement, lawbook: Lawbook) -> Plan:
     """
     now = decide(movement, lawbook)
     atoms = _atoms(movement, lawbook, now)
-    exact = len(atoms) <= MAX_ATOMS
+    every = list(_sets(atoms)) if len(atoms) <= MAX_ATOMS else []
+    exact = bool(every) and len(every) * now.cells <= MAX_CELLS
     kept: list[tuple[frozenset[Any], tuple[float, int, int], Option]] = []
-    sets = _sets(atoms) if exact else _few_sets(atoms, movement, lawbook)
-    for chosen in sets:
+    for chosen in every if exact else _few_sets(atoms, movement, lawbook):
         lost = _loss(chosen, movement, lawbook)
         if any(less <= lost and level == _BEST for less, level, _ in kept):
             continue

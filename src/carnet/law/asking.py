@@ -37,6 +37,7 @@ class Asking:
         self._stale = set(range(self.count))
         self.cells = 0
         self.assuming = 0
+        self.spent = 0
         self.met: dict[str, str] = {}
         self.verdicts: set[Verdict] = set()
         self._members: dict[tuple[str, ...], list[int]] = {}

@@ -251,6 +251,7 @@ class Judge(Asking):
         found = evaluate()
         if not isinstance(found, Atom):
             self.cells += 1
+            self.spent += 1
             if isinstance(found, Outcome):
                 self.verdicts.add(found.verdict)
             if self.cells > MAX_CELLS:

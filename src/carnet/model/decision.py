@@ -199,6 +199,7 @@ class Decision:
         not_modelled: countries that have a say in the movement and whose law this lawbook does not hold;
             the verdict does not speak for them.
         laxest: the laxest verdict that some completion of the unknown facts would give; no part of the document.
+        cells: completions that were tried; no part of the document.
     """
 
     verdict: Verdict
@@ -215,6 +216,7 @@ class Decision:
     routes_open: bool = False
     not_modelled: tuple[str, ...] = ()
     laxest: Verdict = Verdict.UNDECIDED
+    cells: int = 0
 
     @property
     def duties(self) -> tuple[Duty, ...]:
