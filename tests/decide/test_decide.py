@@ -344,12 +344,9 @@ def test_what_is_settled_without_a_fact_stays_so_with_it(pair):
         for name in (*PRESUMED, "necessary_for_contract_with_person", "sensitive_places"):
             if name in content["facts"] and content["data"] != "image.exterior":
                 less.setdefault("facts", {})[name] = content["facts"][name]
-        if (
-            less.get("persons") is None
-            and content["persons"] == 0
-            and content["data"] in {"customer.order", "identity.government", "location.trajectory"}
-        ):
-            less["persons"] = 0  # a class that is always personal is presumed to be about somebody
+        nature = BOOK.vocabulary[content["data"]].personal
+        if nature == "never" or (nature == "always" and content["persons"] == 0):
+            less["persons"] = content["persons"]  # the vocabulary says whether such data are about somebody
     if "free_trade_zone" not in half["exporter"]:
         half["exporter"]["free_trade_zone"] = form["exporter"]["free_trade_zone"]
     before, after = judged(half), judged(form)
