@@ -35,8 +35,8 @@ START = 1_785_204_000_000_000_000  # 2026-07-28T02:00:00Z, ten in the morning in
 # Where the shifted track begins: flat country west of Shanghai. The shape is the source's, the roads are not.
 PLACE = (31.1204, 121.1981, 4.2)
 VIDEO_FPS = 25
-CLIP = range(110, 210)  # source frames of the clip: 4 s, as recorded
-STILLS = 80  # frames in the MCAP, two a second over 40 s; the source video of 8.8 s is stretched over them
+CLIP = range(110, 170)  # source frames of the clip: 2.4 s, as recorded
+STILLS = 40  # frames in the MCAP, one a second over 40 s; the source video of 8.8 s is stretched over them
 CAMERA, GNSS, IMU, CAN = "/camera/front/image/compressed", "/gnss/fix", "/imu/data_raw", "/vehicle/can0"
 # Keep every n-th message of a topic, and of a CAN id; a CAN id that is not named here stays out.
 KEEP_TOPIC = {
