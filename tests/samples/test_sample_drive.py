@@ -100,7 +100,7 @@ def test_plates_are_blue_where_the_truth_says(truth, folder):
                 assert blue > green > red
                 assert blue - red > 60
                 looked_at += 1
-    assert looked_at > 50
+    assert looked_at > 10
 
 
 def test_the_vin_is_where_the_truth_says(truth, mcap, folder):
