@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from drive import APPROVAL, CLEAN, RAW, RAW_APPROVED, WITH_TRACK
 
@@ -9,6 +12,8 @@ from carnet.decide import decide
 from carnet.model.decision import Verdict
 from carnet.model.movement import parse_movement
 from carnet.plan import plan
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_raw_is_important_by_faces_and_plates_and_needs_the_assessment(book):
@@ -101,3 +106,19 @@ def test_the_approval_is_asked_for_where_it_lacks(book):
     option = next(o for o in found.options if {(r.data, r.part) for r in o.remove} == wanted)
     assert option.prerequisites == ("geodata_approval",)
     assert APPROVAL["kind"] == option.prerequisites[0]
+
+
+def test_the_how_to_says_what_comes_out(book):
+    page = (ROOT / "docs" / "how-to" / "decide.md").read_text(encoding="utf-8")
+    found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    movement = parse_movement(found.group(1), source="decide.md")
+    decision = decide(movement, book)
+    assert (decision.verdict, decision.routes) == (Verdict.CONDITIONAL, ("security_assessment",))
+    assert decision.entry("CN").prerequisites == ("geodata_approval",)
+    first = plan(movement, book).options[0]
+    assert first.verdict is Verdict.PERMITTED
+    assert {(one.data, one.part) for one in first.remove} == {
+        ("image.exterior", "faces"),
+        ("image.exterior", "plates"),
+        ("location.trajectory", None),
+    }
