@@ -11,8 +11,8 @@ import pytest
 
 from carnet.errors import DossierError, TamperedError
 from carnet.model.ids import RecordingId
-from carnet.service.dossiers import check_dossier
 from carnet.service.node import Node
+from carnet.service.offline import check_dossier
 from carnet.service.recordings import Recordings
 from carnet.transfer.pairing import read_card
 

@@ -1,27 +1,24 @@
-"""Export of a dossier from a node, and its offline check with the real judge."""
+"""Export of a dossier from a node."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from carnet.catalog.schema import ALGORITHMS
-from carnet.decide import decide
 from carnet.errors import RefusedError
 from carnet.evidence.dossier import VERSION, seal_dossier
-from carnet.evidence.signing import PublicKey
 from carnet.evidence.statements import Kind, utc_text
-from carnet.evidence.verify import StepResult, verify_dossier
-from carnet.law.lawbook import lawbook_from_texts
 from carnet.model.ids import RequestId
-from carnet.model.movement import parse_movement
 from carnet.service.declarations import Declarations
 from carnet.service.movements import Movements
 from carnet.service.node import Node
+from carnet.service.offline import check_dossier
 from carnet.transfer.permit import open_permit
 from carnet.transfer.request import State
+
+__all__ = ["check_dossier", "export_dossier"]
 
 
 def export_dossier(node: Node, movements: Movements, declarations: Declarations, request: RequestId) -> bytes:
@@ -104,24 +101,3 @@ def _entries(node: Node, request: str, recording: str, size: int) -> list[dict[s
                 }
             )
     return found
-
-
-def judge_again(movement: Mapping[str, Any], texts: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """Decide a movement from a lawbook's texts alone: what the dossier's check repeats."""
-    lawbook = lawbook_from_texts(texts)
-    decision = decide(parse_movement(movement, source="dossier"), lawbook)
-    form: dict[str, Any] = json.loads(json.dumps(decision.to_mapping()))
-    return form, lawbook.digest
-
-
-def check_dossier(
-    data: bytes, *, node: PublicKey | None = None, receiver: PublicKey | None = None
-) -> list[StepResult]:
-    """Check a dossier offline; the keys come from hand-over cards, where there are any."""
-    return verify_dossier(
-        data,
-        judge=judge_again,
-        check_permit=lambda form, key: open_permit(form, key, now=None).predicate,
-        trusted_node=node,
-        trusted_receiver=receiver,
-    )

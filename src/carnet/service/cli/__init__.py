@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from carnet import __version__
-from carnet.errors import EXIT_INPUT, EXIT_OURS, CarnetError
+from carnet.errors import EXIT_INPUT, EXIT_OURS, CarnetError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,14 @@ COMMANDS: dict[str, str] = {
     "ledger": "Check a node's ledger against its checkpoint.",
     "demo": "Two nodes, one drive, one movement from request to verified dossier.",
 }
+
+EXTRAS: dict[str, str] = {
+    **dict.fromkeys(("av", "cantools", "mcap", "rosbags", "simplejpeg"), "recordings"),
+    **dict.fromkeys(("cv2", "openvino"), "vision"),
+    **dict.fromkeys(("fastapi", "httpx", "starlette", "uvicorn"), "node"),
+    "numpy": "recordings,vision",
+}
+"""Which extra brings which library: a command that misses one says so, wherever it was imported."""
 
 _HEAD = """Usage: carnet COMMAND [OPTIONS] [ARGUMENTS]
 
@@ -75,7 +83,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"carnet has no command of that name. It has: {', '.join(COMMANDS)}.\n")
         sys.exit(EXIT_INPUT)
     try:
-        _run(name, rest)
+        try:
+            _run(name, rest)
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get((error.name or "").partition(".")[0])
+            if extra is None:
+                raise
+            raise MissingExtraError(
+                f"this command needs the library {error.name}", remedy=f"pip install 'carnet[{extra}]'"
+            ) from error
     except CarnetError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

@@ -55,7 +55,7 @@ def verify(
 
     Example: carnet dossier verify movement.dossier --card shanghai.card.json
     """
-    from carnet.service.dossiers import check_dossier
+    from carnet.service.offline import check_dossier
 
     try:
         data = file.read_bytes()
