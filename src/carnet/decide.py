@@ -127,7 +127,8 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
         possible = []
         missing = dict(judge.met)
         note = "the unknown facts leave more than 4,096 cells; supply some of them"
-    judge.start_again()
+    if judge.assuming:
+        judge.start_again()
     determinations: list[tuple[str, ...]] = []
     for at in range(judge.count):
         found, open_names = _determine(judge, facts, at)
@@ -195,13 +196,15 @@ def _determine(
     judge: Judge, facts: Situation, at: int
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Give what a content is, over all completions; `undecided` stands first where they differ."""
-    try:
-        tree = judge.explore(lambda: judge.determination(at))
-        possible: list[frozenset[str]] = leaves(tree)
-    except TooManyCellsError:
-        return ("undecided",), ()
-    finally:
-        judge.start_again()
+    plain = judge.plainly(at)
+    possible: list[frozenset[str]] = [plain] if plain is not None else []
+    if plain is None:
+        judge.cells = 0
+        try:
+            possible = leaves(judge.explore(lambda: judge.determination(at)))
+        except TooManyCellsError:
+            judge.start_again()
+            return ("undecided",), ()
     clashes = facts.contradicted.get(at, ())
     certain = frozenset.intersection(*possible)
     found = [what for what in DETERMINATIONS if what in certain]

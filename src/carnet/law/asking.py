@@ -178,7 +178,8 @@ class Asking:
 
     def rest(self) -> None:
         """Go back to what is known, assume nothing, and remember what every rule says: for explanations."""
-        self.start_again()
+        if self.assuming:
+            self.start_again()
         self._memo = {}
         self.look()
 

@@ -279,6 +279,12 @@ class Judge(Asking):
             return same
         return Branch(found.names, tuple(parts))
 
+    def plainly(self, at: int) -> frozenset[str] | None:
+        """Give what one content is where nothing unknown has a part in it, else `None`."""
+        self.look()
+        status = self.status[at]
+        return None if None in status.values() else frozenset(what for what, truth in status.items() if truth)
+
     def determination(self, at: int) -> frozenset[str] | Atom:
         """Give what one content is, or the atom on which that hangs."""
         self._look_at(at)

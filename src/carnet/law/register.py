@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from carnet.errors import MovementError
@@ -80,12 +81,25 @@ class Removal:
     only_whole_because: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Register:
     """All registered facts, by name."""
 
     facts: Mapping[str, FactEntry]
     removal: Removal
+
+    @cached_property
+    def implied(self) -> Mapping[str, tuple[FactEntry, ...]]:
+        """Give the facts that others settle, by scope."""
+        return {
+            scope: tuple(e for e in self.facts.values() if e.implied_by and e.scope == scope)
+            for scope in SCOPES
+        }
+
+    @cached_property
+    def presumed(self) -> tuple[FactEntry, ...]:
+        """Give the facts that may be presumed."""
+        return tuple(e for e in self.facts.values() if e.presumed is not None)
 
     def __contains__(self, name: object) -> bool:
         return name in self.facts

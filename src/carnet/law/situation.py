@@ -79,7 +79,7 @@ class _Items:
         self.clashes: dict[str, tuple[Any, Any, str]] = {}
 
     def run(self, scope: str) -> None:
-        entries = [e for e in (self.register[n] for n in self.register) if e.implied_by and e.scope == scope]
+        entries = self.register.implied[scope]
         for _ in range(len(entries) + 1):
             before = len(self.known), len(self.clashes)
             for entry in entries:
@@ -312,11 +312,7 @@ def situation(movement: Movement, day: date, register: Register, vocabulary: Voc
     claimed: dict[Key, Assumed] = {}
     contradicted: dict[int, tuple[tuple[str, str], ...]] = {}
     filed = "SAMR" in values.get((MOVEMENT, "reported_to"), ())
-    presumed = {
-        name: Assumed(name, register[name].presumed, register[name].presumed_because or "")
-        for name in register
-        if register[name].presumed is not None
-    }
+    presumed = {e.name: Assumed(e.name, e.presumed, e.presumed_because or "") for e in register.presumed}
     for number, content in enumerate(movement.contents):
         claims, clashes = _content_values(content, number, register, vocabulary, values)
         claimed |= claims
