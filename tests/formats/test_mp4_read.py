@@ -37,7 +37,7 @@ def test_a_real_video_has_its_frames_tracks_and_texts(shared):
 def test_the_clip_says_its_place_and_comment(clip):
     reader = opened(clip)
     times = [time_ns for _, time_ns, _ in reader.frames()]
-    assert times == [n * 40_000_000 for n in range(100)]
+    assert times == [n * 40_000_000 for n in range(60)]
     kinds = {(one.where, one.kind) for one in reader.outside()}
     assert ("location atom", "position") in kinds
     assert any(where.startswith("metadata") and kind == "text" for where, kind in kinds)

@@ -93,7 +93,7 @@ def test_plates_are_blue_where_the_truth_says(truth, folder):
     with (folder / "front_camera.mp4").open("rb") as file:
         for index, _, picture in open_recording(file, "x").frames():
             for one in frames[index]["boxes"]:
-                if one["label"] != "license_plate" or one["visible"] < 1 or one["box"][3] < 20:
+                if one["label"] != "license_plate" or one["visible"] < 1 or one["box"][3] < 12:
                     continue
                 x, y, w, h = (round(v) for v in one["box"])
                 blue, green, red = picture[y + 2 : y + h - 2, x + 2 : x + w - 2].reshape(-1, 3).mean(axis=0)
