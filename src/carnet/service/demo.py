@@ -63,7 +63,7 @@ def _tell_running(story: Story) -> None:
         officer.declare(declaration("lawbook", {"digest": officer.call("GET", "/v1/node")["lawbook"]}))
         story.tell(f"{c.officer} has adopted the lawbook that ships with carnet, by a signed statement")
         _declare(story, officer, s.known)
-        story.decision(engineer, raw, "raw")
+        silent = story.decision(engineer, raw, "raw")["x-not_modelled"]
 
         story.heading("Faces, plates and VIN are taken out, in the recordings' own formats")
         masked = _redact(story, engineer, raw, {"remove": ["faces", "plates", "vin"]})
@@ -76,6 +76,10 @@ def _tell_running(story: Story) -> None:
         )
         _declare(story, officer, s.declarations)
         _tell_plan(story, engineer.call("POST", "/v1/plan", story.undertaking(raw)))
+        if silent:
+            story.tell(
+                f"for the law of {', '.join(silent)}, which this lawbook does not hold, no option speaks"
+            )
 
         ends = ", and the ends of the drive are cut off" if s.trim_s else ""
         story.heading(f"What the plan names is done: every stream that bears a position is taken out{ends}")
@@ -239,9 +243,12 @@ def _tell_movement(story: Story, engineer: Client, raw: str, clean: str) -> None
     )
     story.tell(f"{c.engineer}'s process opens {c.approver}'s key: " + _try_key(story))
 
-    if shown["decision"]["verdict"] != "permitted":
-        story.heading(f"The law says {shown['decision']['verdict']}: nothing leaves {c.sender}")
+    silent = shown["decision"]["x-not_modelled"]
+    if shown["decision"]["verdict"] != "permitted" or silent:
+        unheard = f", and the law of {', '.join(silent)} is not in the lawbook" if silent else ""
+        story.heading(f"The law says {shown['decision']['verdict']}{unheard}: nothing leaves {c.sender}")
         story.tell(f"put to {c.approver} all the same: " + _approve(story, request))
+        story.tell("release: " + _refusal(lambda: engineer.call("POST", f"/v1/requests/{request}/release")))
         story.tell(
             "what would be needed stands above, under the decision and the plan; there is no dossier", "=>"
         )

@@ -162,11 +162,32 @@ def _contents(
             streams.setdefault(outside.data, [])
     if not streams:
         raise RefusedError("nothing was found in this recording", remedy="describe it first")
+    derivation = _believed(list(streams), derivation)
     nobody = _nobody_left(list(streams), derivation)
     return [
         _content(data, found, origin, derivation, declared.contents.get(data, {}), nobody=nobody)
         for data, found in sorted(streams.items())
     ]
+
+
+def _believed(classes: Sequence[DataClass], derivation: Derivation | None) -> Derivation | None:
+    """Give the derivation without what the new fact sheet contradicts: what is still found was not removed."""
+    if derivation is None:
+        return None
+    still = {
+        "vin": ("vehicle_id.vin",),
+        "device_ids": ("vehicle_id.device",),
+        "precise_location": ("location",),
+        "names": ("identity",),
+    }
+    kept = tuple(
+        part
+        for part in derivation.removed
+        if not any(
+            one == found or one.startswith(f"{found}.") for found in still.get(part, ()) for one in classes
+        )
+    )
+    return Derivation(kept, derivation.residual)
 
 
 def _content(

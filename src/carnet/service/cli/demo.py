@@ -52,6 +52,8 @@ def demo(
     (folder / _MARK).write_text("made by carnet demo; may be removed\n", "utf-8")
     (sender_name, sender_region), (receiver_name, receiver_region) = _node(sender), _node(receiver)
     cast = Cast(sender_name, sender_region, receiver_name, receiver_region)
+    form["exporter"] = _seated(form["exporter"], sender_name, sender_region)
+    form["recipient"] = _seated(form["recipient"], receiver_name, receiver_region)
     tell_drive(Story(folder.resolve(), cast, Script(**_script(form, script.parent, recording))))
 
 
@@ -60,6 +62,20 @@ def _node(text: str) -> tuple[str, str]:
     if not separator:
         raise InputError("a node is written NAME:REGION", where=text, remedy="for example shanghai:CN")
     return name, region
+
+
+def _seated(party: dict[str, Any], node: str, region: str) -> dict[str, Any]:
+    """Give a party of the script; where its node sits in another country, so does the party, under another name."""
+    if party.get("established_in") == region:
+        return party
+    moved: dict[str, Any] = {
+        "id": f"test:{node}",
+        "name": f"Example Motors ({node})",
+        "established_in": region,
+    }
+    if "owned_from" in party:
+        moved["owned_from"] = [region]
+    return party | moved
 
 
 def _script(form: Any, beside: Path, recording: Path | None) -> dict[str, Any]:
