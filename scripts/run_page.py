@@ -27,7 +27,9 @@ _VARYING = (
     (re.compile(r"\b(rec|req|rel)-[a-z2-7]{26}\b"), r"\1-…"),
     (re.compile(r"ed25519:[A-Za-z0-9+/=_-]{40,}"), "ed25519:…"),
     (re.compile(r"fingerprint [0-9a-f: -]{16,}"), "fingerprint …"),
-    (re.compile(r"\b[\d,]+ bytes"), "… bytes"),
+    (re.compile(r"sha256:[0-9a-f]{16}…"), "sha256:…"),
+    (re.compile(r"\b[\d,]+ (bytes|entries|texts)\b"), r"… \1"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"), "… UTC"),
 )
 _SECONDS = 300
 
