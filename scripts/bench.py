@@ -231,7 +231,7 @@ def _ingest(source: Path, folder: Path) -> float:
 
 def bench_redaction() -> None:
     """Redact the sample clip with both settings, and with `deface`."""
-    from bench_redact import bench_clip
+    from bench_redact import bench_clip  # beside this file
 
     heading("Redaction of samples/shanghai_drive/front_camera.mp4")
     for name, made in bench_clip().items():

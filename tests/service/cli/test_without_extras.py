@@ -54,7 +54,6 @@ def test_the_core_alone_is_enough(words):
 @pytest.mark.parametrize(
     ("words", "extra"),
     [
-        (("scan", "samples/shanghai_drive"), "recordings"),
         (("node", "show", "--node", "x", "--person", "li", "--key", "k"), "node"),
         (("node", "card", "x", "--output", "y"), "node"),
         (("node", "init", "x", "--region", "CN", "--name", "x"), "node"),
