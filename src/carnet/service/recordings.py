@@ -202,9 +202,8 @@ class Recordings:
         return row
 
     def _objects(self, recording: RecordingId) -> Sequence[Any]:
-        return self._node.catalog.rows(
-            "SELECT * FROM objects WHERE recording=? ORDER BY number", (recording,)
-        )
+        order = "SELECT * FROM objects WHERE recording=? ORDER BY number"
+        return self._node.catalog.rows(order, (recording,))
 
     def key(self, recording: RecordingId) -> RecordingKey:
         """Unwrap a recording's key."""
