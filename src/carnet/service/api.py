@@ -27,7 +27,8 @@ from carnet.service.declarations import Declarations
 from carnet.service.dossiers import export_dossier
 from carnet.service.movements import Movements
 from carnet.service.node import Node, Person
-from carnet.service.recordings import Recordings, Upload
+from carnet.service.recordings import Recordings
+from carnet.service.uploads import Upload
 from carnet.transfer.assemble import Undertaking
 from carnet.transfer.request import Role, Step
 

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from carnet.errors import InputError, RefusedError, VaultError
@@ -33,6 +32,7 @@ from carnet.service.looks import (
     summary_of,
 )
 from carnet.service.node import Node
+from carnet.service.uploads import Redacted, Upload, Wanted
 from carnet.service.workers import run_worker
 from carnet.transfer.assemble import Derivation
 from carnet.vault.keys import RecordingKey, WrappedKey
@@ -41,31 +41,6 @@ from carnet.vault.store import Written
 
 _LARGEST_COMPANION = 8 << 20
 _AT_ONCE = 2  # files of a recording that are redacted at the same time, each in a worker of its own
-
-
-@dataclass
-class Upload:
-    """A recording that is arriving: in the vault, and in no catalog yet."""
-
-    id: RecordingId
-    origin: Country
-    vehicle: str
-    wrapped_vehicle: WrappedKey
-    wrapped: WrappedKey
-    key: RecordingKey
-    items: list[tuple[str, Written]] = field(default_factory=list)
-    derived_from: RecordingId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Redacted:
-    """One file of a derived recording: sealed, described, and checked where people were taken out."""
-
-    name: str
-    written: Written
-    report: dict[str, Any]
-    sheet: FactSheet
-    check: dict[str, Any] | None
 
 
 class Recordings:
@@ -323,18 +298,17 @@ class Recordings:
         companions = self._companions(found, names)
         upload = self.begin_derived(found)
         left_out: list[dict[str, Any]] = []
-        wanted: list[tuple[StoredObject, str, FactSheet]] = []
+        wanted: list[Wanted] = []
         for one, name, sheet in zip(found.objects, names, sheets, strict=True):
             reason = sheet.reason if sheet.state is ReadState.BLOCKED else dropped_whole(sheet, order)
             if reason:
                 left_out.append({"object": one.number, "reason": reason})
             else:
-                wanted.append((one, name, sheet))
+                wanted.append(Wanted(one, name, sheet))
         try:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 futures = [
-                    pool.submit(self._redact_object, found, one, name, sheet, order, companions, upload)
-                    for one, name, sheet in wanted
+                    pool.submit(self._redact_object, found, one, order, companions, upload) for one in wanted
                 ]
                 made = [future.result() for future in futures]
             upload.items = [(one.name, one.written) for one in made]
@@ -376,15 +350,13 @@ class Recordings:
     def _redact_object(
         self,
         recording: Recording,
-        one: StoredObject,
-        name: str,
-        sheet: FactSheet,
+        wanted: Wanted,
         order: Mapping[str, Any],
         companions: Mapping[str, bytes],
         upload: Upload,
-    ) -> _Redacted:
+    ) -> Redacted:
         """Redact one file in a worker, seal what comes out, describe and check it."""
-        written, report = self._redact_into_vault(recording, one, name, sheet, order, companions, upload)
+        written, report = self._redact_into_vault(recording, wanted, order, companions, upload)
         new_name = str(report["out"])
         upload.items.append((new_name, written))
         looked = looks_at_pictures(order)
@@ -395,14 +367,12 @@ class Recordings:
         if looked:
             with self._open_written(upload, written) as source:
                 check = check_source(source, new_name, report)
-        return _Redacted(new_name, written, report, made, check)
+        return Redacted(new_name, written, report, made, check)
 
     def _redact_into_vault(
         self,
         recording: Recording,
-        one: StoredObject,
-        name: str,
-        sheet: FactSheet,
+        wanted: Wanted,
         order: Mapping[str, Any],
         companions: Mapping[str, bytes],
         upload: Upload,
@@ -412,10 +382,10 @@ class Recordings:
 
         def work() -> None:
             try:
-                with self.open(recording.id, one) as source:
+                with self.open(recording.id, wanted.object) as source:
                     parameters = {
-                        "name": name,
-                        "sheet": sheet.to_json(),
+                        "name": wanted.name,
+                        "sheet": wanted.sheet.to_json(),
                         "order": dict(order),
                         "companions": encoded(companions),
                     }
@@ -439,7 +409,7 @@ class Recordings:
         upload: Upload,
         source: Recording,
         order: Mapping[str, Any],
-        made: Sequence[_Redacted],
+        made: Sequence[Redacted],
         left_out: Sequence[Mapping[str, Any]],
         person: PersonId,
     ) -> Recording:
