@@ -6,6 +6,7 @@ sentences come out. The story follows the law, also where it leads elsewhere tha
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -25,6 +26,7 @@ from carnet.service.dossiers import check_dossier
 from carnet.service.node import Node, now_utc
 from carnet.service.recordings import Recordings
 from carnet.service.story import Story, opened
+from carnet.service.workers import run_worker
 from carnet.transfer.pairing import read_card
 
 _RECEIPT_S = 60.0
@@ -56,6 +58,11 @@ def _tell_running(story: Story) -> None:
         )
 
         story.heading("Workers without network, keys or files say what it is, in law")
+        held = run_worker("probe", io.BytesIO(b""), {"port": 1, "file": os.devnull}, sink=len).isolation
+        measures = ", ".join(
+            f"{name.replace('_', ' ')}: {'yes' if holds else 'NO'}" for name, holds in held.items()
+        )
+        story.tell(f"what this kernel takes from a worker: {measures}")
         for sheet in engineer.call("POST", f"/v1/recordings/{raw}/describe")["sheets"]:
             _tell_sheet(story, sheet)
 
