@@ -7,6 +7,7 @@ sample's own database; an officer declares that it is about nobody, so that no d
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -93,6 +94,17 @@ class Stage:
         for name, role in (("li", "engineer"), ("zhou", "approver"), ("wang", "officer")):
             node.register(name, role, self.people[name].public.to_text())
         node.close()
+
+    def copy(self, folder: Path) -> Stage:
+        """This stage as it is now, in another folder: tests change the copy."""
+        other = Stage.__new__(Stage)
+        other.folder, other.people = folder, self.people
+        shutil.copytree(self.folder, folder)
+        for name in ("shanghai", "frankfurt"):
+            settings = folder / name / "node.json"
+            config = json.loads(settings.read_bytes()) | {"keys": str((folder / f"{name}.keys").resolve())}
+            settings.write_text(json.dumps(config), "utf-8")
+        return other
 
     def desk(self, name: str = "shanghai") -> Desk:
         return Desk(Node(self.folder / name))

@@ -9,6 +9,7 @@ that something owed before an export was done), `lawbook` (the lawbook that this
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
@@ -17,8 +18,9 @@ from carnet.errors import InputError, RefusedError
 from carnet.evidence.signing import Envelope, open_envelope
 from carnet.evidence.statements import STATEMENT_TYPE, Kind, Subject, parse_utc, statement
 from carnet.model.canonical import canonical_json, digest_of
-from carnet.model.ids import Digest
+from carnet.model.ids import Digest, RecordingId
 from carnet.service.node import Node, Person
+from carnet.service.recordings import Recordings
 from carnet.transfer.assemble import Declared
 from carnet.transfer.request import Role
 
@@ -30,6 +32,8 @@ KINDS: dict[str, frozenset[str]] = {
     "lawbook": frozenset({"digest"}),
     "review": frozenset({"recording", "looked_at", "left"}),
 }
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_LEFT = {"faces_px_max", "plates_px_max"}
 _OFFICER_CLOCK = timedelta(minutes=10)
 """How far the signer's clock may be from the node's."""
 
@@ -42,7 +46,49 @@ def declaration(kind: str, body: Mapping[str, Any], *, until: date | None = None
         raise InputError(
             f"a {kind} declaration has no field {unknown[0]}", remedy=f"known: {', '.join(KINDS[kind])}"
         )
+    _check_body(kind, body)
     return {"kind": kind, "body": dict(body), "until": None if until is None else until.isoformat()}
+
+
+def _check_body(kind: str, body: Mapping[str, Any]) -> None:
+    """Raise `InputError` unless every part is there and of its form: what is kept is read at every decision."""
+    number = _whole_number
+    good = {
+        "facts": lambda: (
+            _texts(body.get("data"))
+            and isinstance(body.get("facts", {}), Mapping)
+            and ("persons" not in body or number(body["persons"]))
+            and isinstance(body.get("recording", ""), str)
+        ),
+        "safeguard": lambda: isinstance(body.get("safeguard"), Mapping) and "kind" in body["safeguard"],
+        "presumption": lambda: isinstance(body.get("fact"), str) and "value" in body,
+        "duty": lambda: isinstance(body.get("duty"), str) and bool(body.get("evidence")),
+        "lawbook": lambda: _DIGEST.fullmatch(str(body.get("digest"))) is not None,
+        "review": lambda: (
+            isinstance(body.get("recording"), str)
+            and number(body.get("looked_at"))
+            and isinstance(body.get("left"), Mapping)
+            and set(body["left"]) <= _LEFT
+            and all(number(one) for one in body["left"].values())
+        ),
+    }
+    if not good[kind]():
+        raise InputError(
+            f"a part of this {kind} declaration is missing or not of its form",
+            remedy=f"it has {', '.join(sorted(KINDS[kind]))}",
+        )
+
+
+def _whole_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _texts(value: object) -> bool:
+    return (
+        value is None
+        or isinstance(value, str)
+        or (isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value))
+    )
 
 
 class Declarations:
@@ -64,23 +110,32 @@ class Declarations:
             )
         envelope = Envelope.from_json(form)
         said = open_envelope(envelope, {person.key.key_id: person.key})
-        predicate = said.get("predicate", {})
-        if said.get("_type") != STATEMENT_TYPE or said.get("predicateType") != Kind.DECLARED.value:
-            raise InputError("this is no declaration", remedy="make it with carnet node declare")
-        body = declaration(str(predicate.get("kind")), dict(predicate.get("body", {})), until=_day(predicate))
         now = self._node.clock()
-        if predicate.get("actor") != person.id or abs(parse_utc(predicate["time"]) - now) > _OFFICER_CLOCK:
+        try:
+            if said["_type"] != STATEMENT_TYPE or said["predicateType"] != Kind.DECLARED.value:
+                raise ValueError("kind")
+            predicate = said["predicate"]
+            body = declaration(str(predicate["kind"]), dict(predicate["body"]), until=_day(predicate))
+            late = abs(parse_utc(predicate["time"]) - now) > _OFFICER_CLOCK
+            actor = predicate["actor"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError("this is no declaration", remedy="make it with carnet node declare") from error
+        if actor != person.id or late:
             raise RefusedError(
                 "the declaration is somebody else's, or was not signed now", remedy="sign it again"
             )
+        if body["kind"] == "review":
+            self._check_review(body["body"]["recording"])
         identifier = digest_of(envelope.to_json())
         subject = Subject("declaration", identifier.removeprefix("sha256:"))
         kept = {"declaration": identifier, "kind": body["kind"], "until": body["until"]}
         with self._node.catalog.change(
             statement(Kind.DECLARED, [subject], kept, actor=person.id, at=now)
         ) as change:
+            if change.execute("SELECT 1 FROM declarations WHERE id=?", (identifier,)).fetchone() is not None:
+                raise InputError("this declaration is kept already", remedy="sign a new one")
             change.execute(
-                "INSERT OR IGNORE INTO declarations VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO declarations VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     identifier,
                     body["kind"],
@@ -91,6 +146,14 @@ class Declarations:
                 ),
             )
         return identifier
+
+    def _check_review(self, recording: str) -> None:
+        """A review stands in the place of a check's findings; where nothing was checked it would be a guess."""
+        if not Recordings(self._node).checked(RecordingId(recording)):
+            raise InputError(
+                "a review speaks of a recording whose pictures were redacted and checked",
+                remedy="name the redacted recording",
+            )
 
     def _in_force(self, day: date, kind: str) -> list[Any]:
         rows = self._node.catalog.rows("SELECT * FROM declarations WHERE kind=? ORDER BY rowid", (kind,))

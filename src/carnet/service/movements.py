@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from carnet.decide import decide
-from carnet.errors import InputError, RefusedError
+from carnet.errors import InputError, RefusedError, RequestStateError
 from carnet.evidence.signing import Envelope, open_envelope
 from carnet.evidence.statements import Kind, Subject, statement, utc_text
 from carnet.model.canonical import canonical_json, digest_of
@@ -38,6 +39,7 @@ class Movements:
         self._node = node
         self._recordings = recordings
         self._declarations = declarations
+        self._door = threading.Lock()
 
     # Deciding ----------------------------------------------------------------------------------------------
 
@@ -76,7 +78,7 @@ class Movements:
         if found is None:
             return None
         reviewed = self._declarations.reviewed(self.today())
-        for one in self._recordings.pictures_from(recording):
+        for one in self._recordings.pictures_from(recording):  # the nearest first
             if one in reviewed:
                 return Derivation(found.removed, {**found.residual, **reviewed[one]})
         return found
@@ -205,10 +207,18 @@ class Movements:
         with self._node.catalog.change(
             statement(Kind.APPROVED, [subject], kept, actor=person.id, at=now)
         ) as change:
-            change.execute(
-                "UPDATE requests SET state=?, approved_by=?, approval=?, changed=? WHERE id=?",
-                (after.value, person.id, canonical_json(envelope.to_json()).decode(), utc_text(now), request),
+            done = change.execute(
+                "UPDATE requests SET state=?, approved_by=?, approval=?, changed=? WHERE id=? AND state=?",
+                (
+                    after.value,
+                    person.id,
+                    canonical_json(envelope.to_json()).decode(),
+                    utc_text(now),
+                    request,
+                    row["state"],
+                ),
             )
+            _once(done.rowcount)
 
     def end(self, request: RequestId, step: Step, person: Person) -> None:
         """Refuse or stop a request."""
@@ -219,9 +229,11 @@ class Movements:
         subject = Subject(request, digest_of(json.loads(row["movement"])).removeprefix("sha256:"))
         said = statement(kind, [subject], {"request": request}, actor=person.id, at=now)
         with self._node.catalog.change(said) as change:
-            change.execute(
-                "UPDATE requests SET state=?, changed=? WHERE id=?", (after.value, utc_text(now), request)
+            done = change.execute(
+                "UPDATE requests SET state=?, changed=? WHERE id=? AND state=?",
+                (after.value, utc_text(now), request, row["state"]),
             )
+            _once(done.rowcount)
 
     def _step(self, row: Any, step: Step, person: Person) -> State:
         return check_step(
@@ -236,15 +248,21 @@ class Movements:
 
     def release(self, request: RequestId, person: Person) -> None:
         """Ask the gate to let it go; raises `RefusedError` with the reason when it does not."""
-        application = self._application(request)
-        cleared = check(
-            application,
-            application.decision_now,
-            person=person.id,
-            role=person.role,
-            check_object=self._node.vault.check_address,
-        )
-        self._node.gate.release(cleared, person=person.id, open_object=self._opener(application))
+        with self._door:
+            application = self._application(request)
+            cleared = check(
+                application,
+                application.decision_now,
+                person=person.id,
+                role=person.role,
+                check_object=self._node.vault.check_address,
+            )
+            self._node.gate.release(
+                cleared,
+                person=person.id,
+                again=lambda: self._application(request),
+                open_object=self._opener(application),
+            )
 
     def resume(self) -> list[RequestId]:
         """Take up releases that a crash cut between intent and hand-over; gives which."""
@@ -287,6 +305,7 @@ class Movements:
             request,
             State(row["state"]),
             PersonId(row["requested_by"]),
+            self._node.person(row["requested_by"]).key,
             recording,
             self._recordings.get(recording).objects,
             self._recordings.names(recording),
@@ -335,12 +354,27 @@ class Movements:
         predicate = {"release": request, "receipt": digest_of(envelope.to_json()), "receiver": receiver.name}
         said = statement(Kind.RELEASED, subjects, predicate, actor=self._node.config.name, at=now)
         with self._node.catalog.change(said) as change:
-            change.execute(
-                "UPDATE requests SET state=?, receipt=?, changed=? WHERE id=?",
-                (State.RELEASED.value, canonical_json(form).decode(), utc_text(now), request),
+            done = change.execute(
+                "UPDATE requests SET state=?, receipt=?, changed=? WHERE id=? AND state=?",
+                (
+                    State.RELEASED.value,
+                    canonical_json(form).decode(),
+                    utc_text(now),
+                    request,
+                    State.RELEASING.value,
+                ),
             )
+            _once(done.rowcount)
         self._node.catalog.seal()
         shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _once(changed: int) -> None:
+    """Raise when a request was not in the state any more from which a step was to be taken."""
+    if changed != 1:
+        raise RequestStateError(
+            "somebody else took a step of this request meanwhile", remedy="carnet movement show"
+        )
 
 
 def recipient_of(operator: Mapping[str, Any]) -> dict[str, Any]:

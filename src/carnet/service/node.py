@@ -265,6 +265,7 @@ class Node:
             raise InputError(f"there is no such role; there are {roles}", remedy="choose one") from error
         if self.catalog.row("SELECT id FROM people WHERE id=?", (person,)) is not None:
             raise InputError("somebody of that name is registered", remedy="choose another name")
+        self._check_own_key(made)
         said = statement(
             Kind.PERSON_REGISTERED,
             [Subject(person, made.key.key_id.removeprefix("ed25519:"))],
@@ -278,6 +279,15 @@ class Node:
                 (person, made.role.value, public_key, utc_text(self.clock())),
             )
         return made
+
+    def _check_own_key(self, made: Person) -> None:
+        """Raise unless the key is this person's alone: four eyes mean two people, not two names."""
+        held = {PublicKey.from_text(one["public_key"]) for one in self.catalog.rows("SELECT * FROM people")}
+        nodes = {card.signing_key for card in self.peers().values()} | {self.signer.public}
+        if made.key in held | nodes:
+            raise InputError(
+                "this key is somebody else's already", remedy="each person makes a key: carnet node person"
+            )
 
     def person(self, person: str) -> Person:
         """Give a registered person; raises `RefusedError` when nobody of that name is."""

@@ -224,14 +224,28 @@ class Recordings:
         form = json.loads(text)
         return Derivation(tuple(form["removed"]), form["residual"])
 
-    def pictures_from(self, recording: RecordingId) -> set[RecordingId]:
-        """Give this recording, and those it was derived from without its pictures being searched again."""
-        same = {recording}
-        row = self._row(recording)
-        while row["derivation"] is not None and not looks_at_pictures(json.loads(row["derivation"])["order"]):
-            same.add(RecordingId(row["derived_from"]))
-            row = self._row(RecordingId(row["derived_from"]))
+    def pictures_from(self, recording: RecordingId) -> list[RecordingId]:
+        """Give this recording, and those it was derived from without its pictures being searched again, in order.
+
+        Those that were erased meanwhile are among them: what was found in their pictures still holds.
+        """
+        same = [recording]
+        while (found := self._derived(same[-1])) is not None and not looks_at_pictures(found[1]["order"]):
+            same.append(found[0])
         return same
+
+    def _derived(self, recording: RecordingId) -> tuple[RecordingId, Mapping[str, Any]] | None:
+        row = self._node.catalog.row(
+            "SELECT derived_from, derivation FROM recordings WHERE id=?", (recording,)
+        )
+        if row is None or row["derivation"] is None:
+            return None
+        return RecordingId(row["derived_from"]), json.loads(row["derivation"])
+
+    def checked(self, recording: RecordingId) -> bool:
+        """Whether the pictures of this recording were searched again after people were taken out."""
+        found = self._derived(recording)
+        return found is not None and looks_at_pictures(found[1]["order"])
 
     # Describe ----------------------------------------------------------------------------------------------
 
@@ -454,6 +468,14 @@ class Recordings:
         subjects = [Subject(f"object-{one.number}", one.address) for one in found.objects]
         said = statement(Kind.ERASED, subjects, {"recording": recording}, actor=person, at=self._node.clock())
         with self._node.catalog.change(said) as change:
+            leaving = change.execute(
+                "SELECT 1 FROM requests WHERE recording=? AND state='releasing'", (recording,)
+            )
+            if leaving.fetchone() is not None:
+                raise RefusedError(
+                    "the recording is leaving: its release is not settled yet",
+                    remedy="wait for the receipt: carnet movement show",
+                )
             change.execute("UPDATE recordings SET wrapped_key=NULL WHERE id=?", (recording,))
         for address in [one.address for one in found.objects] + sheets:
             self._node.vault.delete(address)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class Application:
     request: RequestId
     state: State
     requested_by: PersonId
+    requester_key: PublicKey
     recording: RecordingId
     objects: tuple[StoredObject, ...]
     names: tuple[str, ...]
@@ -174,6 +176,8 @@ def _check_approval(a: Application) -> None:
         raise RefusedError("nobody has approved it", remedy="ask an approver: carnet movement approve")
     said = open_envelope(a.approval.envelope, {a.approval.key.key_id: a.approval.key})
     predicate = said["predicate"]
+    if a.approval.key == a.requester_key:
+        raise RefusedError("requester and approver share one key (four eyes)", remedy="ask a second person")
     if a.approval.person == a.requested_by or predicate.get("actor") != a.approval.person:
         raise RefusedError("whoever asked does not approve (four eyes)", remedy="ask a second person")
     wanted = approval_predicate(a.request, a.approved_movement, a.approved_decision)
@@ -222,11 +226,22 @@ class Gate:
         cleared: Cleared[Shipment],
         *,
         person: PersonId,
+        again: Callable[[], Application],
         open_object: Callable[[StoredObject], BinaryIO],
     ) -> None:
         """Record the intent under a durable checkpoint, then seal and hand over.
 
         A crash at any point is taken up by `resume`: the intent is there, so the rest is done again.
+
+        Args:
+            cleared: what `check` let pass.
+            person: who releases.
+            again: gives the application as the catalog has it now. It is asked while nobody else can write, so
+                that what is released is what was checked, whoever acted in between.
+            open_object: opens the content of an object.
+
+        Raises:
+            RefusedError: something changed between the check and the intent; nothing was recorded.
         """
         shipment = cleared.value
         a = shipment.application
@@ -244,6 +259,11 @@ class Gate:
         with self._catalog.change(
             statement(Kind.RELEASING, subjects, intent, actor=person, at=now)
         ) as change:
+            if again() != a:
+                raise RefusedError(
+                    "something changed while it was checked; nothing was released",
+                    remedy="look at it first: carnet movement show",
+                )
             change.execute(
                 "UPDATE requests SET state=?, released_movement=?, released_decision=?, changed=? "
                 "WHERE id=? AND state=?",
@@ -276,16 +296,31 @@ class Gate:
         preparing = self._outbox / f".preparing-{a.request}"
         shutil.rmtree(preparing, ignore_errors=True)
         preparing.mkdir(parents=True, mode=0o700)
+        try:
+            self._prepare(preparing, shipment, intent_number, open_object)
+        except BaseException:
+            shutil.rmtree(preparing, ignore_errors=True)
+            raise
+        preparing.replace(final)
+
+    def _prepare(
+        self,
+        preparing: Path,
+        shipment: Shipment,
+        intent_number: int,
+        open_object: Callable[[StoredObject], BinaryIO],
+    ) -> None:
+        a = shipment.application
         key, sealed_key = new_content_key(a.request, shipment.receiver.sealing_public_key())
         sealed: list[SealedObject] = []
         for one, name in zip(a.objects, a.names, strict=True):
             with open_object(one) as source, (preparing / f"{one.number}.sealed").open("wb") as file:
                 salt, sealed_hash, size, content = seal_object(key, source, file.write)
                 file.flush()
+                os.fsync(file.fileno())
             sealed.append(SealedObject(one.number, size, content, salt, sealed_hash, name))
         permit = self._permit(shipment, sealed, sealed_key, intent_number)
         write_whole(preparing / PERMIT, json.dumps(permit.to_json()).encode())
-        preparing.replace(final)
 
     def _permit(
         self, shipment: Shipment, sealed: Sequence[SealedObject], sealed_key: bytes, intent_number: int
