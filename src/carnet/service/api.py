@@ -73,6 +73,7 @@ class Desk:
         """Take up what a crash left: settle receipts, sweep bytes that nothing names, resume hand-overs."""
         self.movements.settle()
         self.recordings.sweep()
+        self.node.receiver.sweep()
         self.movements.sweep_outbox()
         try:
             self.movements.resume()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from carnet.decide import decide
-from carnet.errors import InputError, RefusedError, RequestStateError
+from carnet.errors import InputError, PeerError, RefusedError, RequestStateError
 from carnet.evidence.signing import Envelope, open_envelope
 from carnet.evidence.statements import Kind, Subject, statement, utc_text
 from carnet.model.canonical import canonical_json, digest_of
@@ -328,13 +328,23 @@ class Movements:
 
     def settle(self) -> list[RequestId]:
         """Commit the releases whose receipts have come; gives which."""
-        settled = []
+        settled: list[RequestId] = []
+        wrong: Exception | None = None
         for row in self._node.catalog.rows("SELECT * FROM requests WHERE state=?", (State.RELEASING.value,)):
             request = RequestId(row["id"])
             receipt = self._node.outbox / request / RECEIPT
-            if receipt.is_file():
+            if not receipt.is_file():
+                continue
+            try:
                 self._settle(row, request, receipt)
                 settled.append(request)
+            except (PeerError, ValueError, KeyError, OSError) as error:
+                wrong = error
+        if wrong is not None:  # one that is not right does not hold up the others
+            raise PeerError(
+                f"a receipt is not right: {wrong.what if isinstance(wrong, PeerError) else type(wrong).__name__}",
+                remedy="ask the receiving node; the request stays as it is",
+            ) from wrong
         return settled
 
     def sweep_outbox(self) -> None:

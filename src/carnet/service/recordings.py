@@ -17,6 +17,7 @@ from carnet.errors import InputError, RefusedError, VaultError
 from carnet.evidence.statements import Kind, Subject, parse_utc, statement, utc_text
 from carnet.model.canonical import canonical_json
 from carnet.model.factsheet import FactSheet, ReadState
+from carnet.model.filename import check_file_name
 from carnet.model.ids import Country, Digest, PersonId, RecordingId, new_recording_id
 from carnet.model.recording import Recording, StoredObject
 from carnet.service.feed import Feed
@@ -73,6 +74,7 @@ class Recordings:
         self, upload: Upload, name: str, read: Callable[[int], bytes], expected_bytes: int | None = None
     ) -> Written:
         """Hash and seal one file of a recording; durable when it returns. An empty file is refused."""
+        check_file_name(name)
         written = self._node.vault.write(upload.key, read, expected_bytes=expected_bytes)
         if written.bytes == 0:
             self._node.vault.delete(written.address)
@@ -373,6 +375,7 @@ class Recordings:
         written, report = self._redact_into_vault(recording, wanted, order, companions, upload)
         new_name = str(report["out"])
         upload.items.append((new_name, written))
+        check_file_name(new_name)  # after it was noted, so that it is removed when the name is wrong
         looked = looks_at_pictures(order)
         with self._open_written(upload, written) as source:
             # Where people were taken out, the detector that masked does not judge: the check measures them.

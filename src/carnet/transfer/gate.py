@@ -318,7 +318,8 @@ class Gate:
                 salt, sealed_hash, size, content = seal_object(key, source, file.write)
                 file.flush()
                 os.fsync(file.fileno())
-            sealed.append(SealedObject(one.number, size, content, salt, sealed_hash, name))
+            sealed_name = base64.b64encode(key.seal_text(name, f"name {one.number}")).decode("ascii")
+            sealed.append(SealedObject(one.number, size, content, salt, sealed_hash, sealed_name))
         permit = self._permit(shipment, sealed, sealed_key, intent_number)
         write_whole(preparing / PERMIT, json.dumps(permit.to_json()).encode())
 

@@ -8,6 +8,8 @@ byte, the receiver before the first segment is kept, and the dossier's reader ye
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +20,8 @@ from carnet.evidence import merkle
 from carnet.evidence.checkpoint import open_checkpoint
 from carnet.evidence.signing import Envelope, PublicKey, open_envelope, strict_base64
 from carnet.evidence.statements import Kind, parse_utc
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class SealedObject:
     salt: str
     sealed: str
     """SHA-256 of all its sealed segments one after another, hexadecimal: what the courier checks."""
-    name: str
+    sealed_name: str
+    """The file's own name, sealed with the content key, base64: it may identify somebody, and a permit is shown."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form."""
@@ -41,7 +46,7 @@ class SealedObject:
             "content": self.content,
             "salt": self.salt,
             "sealed": self.sealed,
-            "name": self.name,
+            "sealed_name": self.sealed_name,
         }
 
 
@@ -90,17 +95,11 @@ def open_permit(form: Any, sender_key: PublicKey, *, now: datetime | None) -> Pe
         proof = [strict_base64(one) for one in intent["proof"]]
         leaf = merkle.leaf_hash(entry)
         merkle.check_inclusion(leaf, intent["number"], checkpoint.size, proof, checkpoint.root)  # (5)
-        _check_intent(entry, predicate["release"], sender_key)
+        _check_intent(entry, predicate, sender_key)
         expires = parse_utc(predicate["expires"])
         if now is not None and now > expires:  # (6)
             raise SignatureError("the permit has expired", remedy="release again: the gate decides anew")
-        objects = tuple(
-            SealedObject(
-                int(one["number"]), int(one["bytes"]), str(one["content"]), str(one["salt"]), str(one["sealed"]),
-                str(one["name"]),
-            )
-            for one in predicate["objects"]
-        )  # fmt: skip
+        objects = tuple(_object(number, one) for number, one in enumerate(predicate["objects"]))
         return Permit(
             envelope,
             str(predicate["release"]),
@@ -113,16 +112,30 @@ def open_permit(form: Any, sender_key: PublicKey, *, now: datetime | None) -> Pe
             objects,
             predicate,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise SignatureError("the permit is not of version v1") from error
 
 
-def _check_intent(entry: bytes, release: str, sender_key: PublicKey) -> None:
-    import json
+def _object(number: int, form: Mapping[str, Any]) -> SealedObject:
+    """Read one object; raises `ValueError` for a number out of order, a size below 0 or a digest that is none."""
+    size = form["bytes"]
+    content, salt, sealed = (str(form[name]) for name in ("content", "salt", "sealed"))
+    if form["number"] != number or not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise ValueError("number or size")
+    if not all(_DIGEST.fullmatch(one) for one in (content, salt, sealed)):
+        raise ValueError("digest")
+    return SealedObject(number, size, content, salt, sealed, str(form.get("sealed_name", "")))
 
+
+def _check_intent(entry: bytes, permit: Mapping[str, Any], sender_key: PublicKey) -> None:
     inner = open_envelope(Envelope.from_json(json.loads(entry)), {sender_key.key_id: sender_key})
-    predicate = inner["predicate"]
-    if inner["predicateType"] != Kind.RELEASING.value or predicate["release"] != release:
+    intent = inner["predicate"]
+    same = ("release", "movement", "decision", "lawbook")
+    if (
+        inner["predicateType"] != Kind.RELEASING.value
+        or any(intent[name] != permit[name] for name in same)
+        or intent["to"] != permit["to"]["name"]
+    ):
         raise SignatureError("the ledger entry in the permit is not the intent of this release")
 
 
