@@ -124,10 +124,10 @@ def test_the_drive_by_its_truth_and_by_other_detectors(drive, redacted_drive, tr
         io.BytesIO(drive[0]), io.BytesIO(content), truth[DRIVE], name=DRIVE, report=report
     )
     large_faces, large_plates = judged.total("face", 16), judged.total("plate", 16)
-    assert (large_faces.of, large_plates.of) == (120, 115)
-    # Measured with `fast`: 108 of 120 and 114 of 115; `release` covers all of both.
-    assert large_faces.covered >= 104
-    assert large_plates.covered >= 112
+    assert (large_faces.of, large_plates.of) == (60, 55)
+    # Measured with `fast`: 54 of 60 and 55 of 55; `release` covers all of both.
+    assert large_faces.covered >= 52
+    assert large_plates.covered >= 53
     assert judged.unfound_frames == 0
     looked = check(io.BytesIO(content), name=DRIVE, report=report)
     assert looked.frames == 40
@@ -303,7 +303,7 @@ def test_the_clip_keeps_times_and_loses_its_container_texts(clip, truth):
         io.BytesIO(clip), io.BytesIO(made), truth["front_camera.mp4"], name="c.mp4", report=report
     )
     faces, plates = judged.total("face", 32), judged.total("plate", 16)
-    assert (faces.covered, faces.of) == (51, 51)
+    assert (faces.covered, faces.of) == (31, 31)
     assert plates.covered >= plates.of - 4  # measured: 114 of 117
     assert any(one.by == "track" for one in report.outcome.regions)
 
