@@ -23,6 +23,7 @@ from carnet.service.node import Person
 STREAM = "stream"
 _WINDOW = timedelta(seconds=120)
 _REMEMBERED = 100_000
+_LONGEST_NUMBER = 64
 
 
 def _message(method: str, target: str, person: str, time: str, number: str, body: str) -> bytes:
@@ -56,6 +57,8 @@ class Access:
         self._clock = clock
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._lock = threading.Lock()
+        # What was signed before this process knew which numbers were used could be a second use.
+        self._began = parse_utc(utc_text(clock()))
 
     def check(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None) -> Person:
         """Give who signed; raises `RefusedError` for nobody, an old time or a repeated number."""
@@ -65,8 +68,10 @@ class Access:
             moment = parse_utc(time)
         except (KeyError, ValueError) as error:
             raise RefusedError("the request is not signed", remedy="give --person and --key") from error
-        if moment.tzinfo is None or abs(moment - self._clock()) > _WINDOW:
+        if moment.tzinfo is None or moment < self._began or abs(moment - self._clock()) > _WINDOW:
             raise RefusedError("the request was not signed now", remedy="set the clock, then try again")
+        if len(number) > _LONGEST_NUMBER:
+            raise RefusedError("the request is not signed", remedy="give --person and --key")
         person = self._people(name)
         message = _message(method, target, name, time, number, body_digest(body))
         try:

@@ -6,8 +6,10 @@ bytes. Streams of an ingest are raw Starlette routes.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import queue
+import re
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,34 +17,39 @@ from typing import Annotated, Any
 
 from fastapi import Body, Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from carnet import __version__
-from carnet.errors import EXIT_CHECK_FAILED, EXIT_INPUT, EXIT_REFUSED, CarnetError, InputError, RefusedError
+from carnet.deidentify.order import RedactionOrder
+from carnet.errors import CarnetError, InputError, RefusedError
 from carnet.evidence.signing import strict_base64
 from carnet.evidence.statements import Kind, Subject, statement
+from carnet.model.canonical import sha256_of
 from carnet.model.ids import Country, RecordingId, RequestId
 from carnet.service.access import Access
+from carnet.service.arriving import Uploads
 from carnet.service.declarations import Declarations
 from carnet.service.dossiers import export_dossier
+from carnet.service.guard import Guard, error_answer
 from carnet.service.movements import Movements
 from carnet.service.node import Node, Person
 from carnet.service.recordings import Recordings
-from carnet.service.uploads import Upload
 from carnet.transfer.assemble import Undertaking
 from carnet.transfer.request import Role, Step
 
-_STATUS = {EXIT_INPUT: 400, EXIT_REFUSED: 403, EXIT_CHECK_FAILED: 409}
 _SETTLE_S = 0.1
 _LARGEST_BODY = 8 << 20
+_LONGEST_NUMBER = 18
+_IDENTIFIER = re.compile(r"(rec|req)-[a-z2-7]{26}")
 
 Form = Annotated[dict[str, Any], Body()]
 
 
 async def _who(request: Request) -> Person:
     """Give who signed the request; its body was read whole and is covered by the signature."""
-    if int(request.headers.get("content-length", "0")) > _LARGEST_BODY:
-        raise InputError("the body is too large", remedy="recordings go through carnet ingest")
     body = await request.body()
     access: Access = request.app.state.desk.access
     return access.check(request.method, _target(request), request.headers, body)
@@ -60,13 +67,18 @@ class Desk:
         self.declarations = Declarations(node)
         self.movements = Movements(node, self.recordings, self.declarations)
         self.access = Access(node.person, node.clock)
-        self.uploads: dict[str, Upload] = {}
+        self.uploads = Uploads(self.recordings, node.clock)
 
     def read(self, person: Person, what: str, subject: str) -> None:
-        """Record a reading."""
-        said = statement(
-            Kind.READ, [Subject(subject, "0" * 64)], {"what": what}, actor=person.id, at=self.node.clock()
-        )
+        """Record a reading. The subject's digest is that of its name, for a reading has no bytes of its own.
+
+        Raises:
+            InputError: the subject is no id of ours: the ledger keeps no texts from outside.
+        """
+        if subject != self.node.config.name and not _IDENTIFIER.fullmatch(subject):
+            raise InputError("this is no id", remedy="carnet inventory and carnet movement list show them")
+        named = Subject(subject, sha256_of(subject.encode()).removeprefix("sha256:"))
+        said = statement(Kind.READ, [named], {"what": what}, actor=person.id, at=self.node.clock())
         self.node.catalog.record(said)
 
     def start(self) -> None:
@@ -82,28 +94,6 @@ class Desk:
             print(f"carnet: a release waits: {error}", flush=True)  # noqa: T201 - the node's log
 
 
-def error_answer(request: Request, error: Exception) -> JSONResponse:
-    """Give a public error as JSON; anything else becomes a line that shows no value."""
-    del request
-    if isinstance(error, CarnetError):
-        form = {
-            "error": type(error).__name__,
-            "code": error.code,
-            "what": error.what,
-            "where": error.where,
-            "remedy": error.remedy,
-        }
-        return JSONResponse(form, _STATUS.get(error.exit_code, 500))
-    form = {
-        "error": "CarnetError",
-        "code": "CAR-0000",
-        "what": type(error).__name__,
-        "where": None,
-        "remedy": None,
-    }
-    return JSONResponse(form, 500)
-
-
 def make_api(desk: Desk) -> FastAPI:
     """Make the control interface of a node."""
 
@@ -116,9 +106,18 @@ def make_api(desk: Desk) -> FastAPI:
         stop.set()
         settling.join(timeout=5)
 
-    api = FastAPI(title="carnet node", version=__version__, lifespan=lifespan)
-    api.add_exception_handler(CarnetError, error_answer)
-    api.add_exception_handler(Exception, error_answer)
+    # No pages about the interface: they would answer unsigned requests, and load scripts from elsewhere.
+    api = FastAPI(
+        title="carnet node",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    for kind in (CarnetError, HTTPException, RequestValidationError):
+        api.add_exception_handler(kind, error_answer)
+    api.add_middleware(Guard, limit=_LARGEST_BODY, streams=_streams)
 
     api.state.desk = desk
 
@@ -150,35 +149,34 @@ def _recording_routes(api: FastAPI, desk: Desk) -> None:
     @api.post("/v1/recordings")
     def begin(person: Signed, form: Form) -> dict[str, Any]:
         _engineer(person)
-        upload = desk.recordings.begin(Country(str(form["origin"])), form.get("vehicle"))
-        desk.uploads[upload.id] = upload
+        vehicle = form.get("vehicle")
+        if not isinstance(form.get("origin"), str) or not (vehicle is None or isinstance(vehicle, str)):
+            raise InputError("say origin, and vehicle if it is known", remedy="use carnet ingest")
+        upload = desk.recordings.begin(Country(form["origin"]), vehicle)
+        desk.uploads.keep(upload, person.id)
         return {"recording": upload.id}
 
     @api.put("/v1/recordings/{recording}/objects")
     async def add(recording: str, request: Request) -> dict[str, Any]:
-        _engineer(desk.access.check("PUT", _target(request), request.headers, None))
-        upload = desk.uploads.get(recording)
-        if upload is None:
-            raise InputError("no such upload is open", remedy="begin again: carnet ingest")
-        name = _sent_name(request)
-        expected = int(request.headers.get("carnet-bytes", "-1"))
-        feed = _StreamFeed()
-        kept = run_in_threadpool(
-            desk.recordings.add, upload, name, feed.read, None if expected < 0 else expected
-        )
-        written = await _both(feed, request, kept)
+        person = desk.access.check("PUT", _target(request), request.headers, None)
+        _engineer(person)
+        with desk.uploads.using(recording, person.id) as upload:
+            name, expected = _sent_name(request), _sent_bytes(request)
+            feed = _StreamFeed()
+            kept = run_in_threadpool(desk.recordings.add, upload, name, feed.read, expected)
+            written = await _both(feed, request, kept)
         return {"bytes": written.bytes, "content": written.content}
 
     @api.post("/v1/recordings/{recording}/finish")
     def finish(recording: str, person: Signed, form: Form) -> dict[str, Any]:
         _engineer(person)
-        upload = desk.uploads.pop(recording, None)
-        if upload is None:
-            raise InputError("no such upload is open", remedy="begin again: carnet ingest")
-        if form.get("contents") != [one.content for _, one in upload.items]:
-            desk.recordings.give_up(upload)
-            raise InputError("what arrived is not what was sent; nothing was kept", remedy="ingest it again")
-        kept = desk.recordings.finish(upload, person.id)
+        with desk.uploads.using(recording, person.id) as upload:
+            if form.get("contents") != [one.content for _, one in upload.items]:
+                raise InputError(
+                    "what arrived is not what was sent; nothing was kept", remedy="ingest it again"
+                )
+            kept = desk.recordings.finish(upload, person.id)
+            desk.uploads.forget(recording)
         return {"recording": kept.id, "objects": len(kept.objects)}
 
     @api.post("/v1/recordings/{recording}/describe")
@@ -200,7 +198,8 @@ def _recording_routes(api: FastAPI, desk: Desk) -> None:
     @api.post("/v1/recordings/{recording}/redact")
     def redact(recording: str, person: Signed, form: Form) -> dict[str, Any]:
         _engineer(person)
-        made, reports = desk.recordings.redact(RecordingId(recording), form, person.id)
+        order = _order(form)
+        made, reports = desk.recordings.redact(RecordingId(recording), order, person.id)
         row = desk.node.catalog.row("SELECT derivation FROM recordings WHERE id=?", (made.id,))
         derivation = {} if row is None else json.loads(row["derivation"])
         return {"recording": made.id, "derivation": derivation, "reports": reports}
@@ -272,7 +271,23 @@ def _movement_routes(api: FastAPI, desk: Desk) -> None:
 def _asked(form: dict[str, Any]) -> tuple[RecordingId, Undertaking]:
     rest = dict(form)
     recording = RecordingId(str(rest.pop("recording", "")))
-    return recording, Undertaking.from_json(rest)
+    try:
+        return recording, Undertaking.from_json(rest)
+    except TypeError as error:
+        raise InputError("a part of the undertaking is not of its form", remedy="see the how-to") from error
+
+
+def _order(form: dict[str, Any]) -> dict[str, Any]:
+    """Give a redaction order back when it is one."""
+    try:
+        RedactionOrder.from_json(dict(form))
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise InputError("this is no redaction order", remedy="use carnet redact") from error
+    return form
+
+
+def _streams(method: str, path: str) -> bool:
+    return method == "PUT" and path.endswith("/objects")
 
 
 def _engineer(person: Person) -> None:
@@ -311,6 +326,15 @@ def _sent_name(request: Request) -> str:
         raise InputError("the file's name is not base64 of UTF-8", remedy="use carnet ingest") from error
 
 
+def _sent_bytes(request: Request) -> int | None:
+    text = request.headers.get("carnet-bytes")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdecimal() or len(text) > _LONGEST_NUMBER:
+        raise InputError("the announced length is no number of bytes", remedy="use carnet ingest")
+    return int(text)
+
+
 def _settle_until(desk: Desk, stop: threading.Event) -> None:
     while not stop.wait(_SETTLE_S):
         try:
@@ -327,39 +351,58 @@ class _StreamFeed:
         self._queue: queue.Queue[bytes | None] = queue.Queue(64)
         self._held = memoryview(b"")
         self._ended = False
+        self._stopped = threading.Event()
         self.broken = False
 
     def put(self, data: bytes | None) -> None:
-        self._queue.put(data, timeout=60)
+        """Wait until there is room, or nobody reads any more."""
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(data, timeout=0.2)
+            except queue.Full:
+                continue
+            return
+
+    def stop(self) -> None:
+        """Say that nobody reads any more."""
+        self._stopped.set()
 
     def read(self, size: int) -> bytes:
         while not self._held and not self._ended:
             one = self._queue.get()
             if one is None:
                 self._ended = True
-                if self.broken:
-                    raise InputError("the stream broke off; nothing was kept", remedy="ingest it again")
             else:
                 self._held = memoryview(one)
+        if self.broken:
+            raise InputError("the stream broke off; nothing was kept", remedy="ingest it again")
         piece, self._held = bytes(self._held[:size]), self._held[size:]
         return piece
 
 
 async def _both(feed: _StreamFeed, request: Request, kept: Any) -> Any:
-    """Feed the body while the other thread seals it."""
-    import asyncio
-
+    """Feed the body while the other thread seals it; both have ended when this returns or raises."""
     sealing = asyncio.ensure_future(kept)
+    sealing.add_done_callback(lambda _: feed.stop())
     try:
         async for chunk in request.stream():
             if sealing.done():
                 break
             if chunk:
                 await run_in_threadpool(feed.put, bytes(chunk))
+    except ClientDisconnect:
+        feed.broken = True
     except BaseException:
         feed.broken = True
+        await _ended(feed, sealing)
         raise
-    finally:
-        if not sealing.done():
-            await run_in_threadpool(feed.put, None)
+    await run_in_threadpool(feed.put, None)
     return await sealing
+
+
+async def _ended(feed: _StreamFeed, sealing: asyncio.Future[Any]) -> None:
+    """Let the thread that seals end and undo what it wrote; what it raises is not the news."""
+    await run_in_threadpool(feed.put, None)
+    await asyncio.wait([sealing])
+    if not sealing.cancelled():
+        sealing.exception()

@@ -24,13 +24,16 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from carnet.errors import CarnetError, NodeError, PeerError
-from carnet.service.api import Desk, error_answer, make_api
+from carnet.errors import CarnetError, InputError, NodeError
+from carnet.service.api import Desk, make_api
+from carnet.service.guard import Guard, error_answer
 from carnet.service.isolation import hide_memory, refuse_connections
 from carnet.service.node import Node
 from carnet.transfer.pairing import Card
@@ -75,8 +78,12 @@ def transfer_routes(receiver: Receiver) -> Starlette:
     async def permit(request: Request) -> JSONResponse:
         sender = peer(request)
         body = await _body(request, _LARGEST_PERMIT)
+        try:
+            form = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise InputError("the permit is no JSON", remedy="use the same release of carnet") from error
         arrival = await run_in_threadpool(
-            receiver.accept_permit, request.path_params["release"], json.loads(body), sender
+            receiver.accept_permit, request.path_params["release"], form, sender
         )
         return JSONResponse({"segments": dict(arrival.segments)})
 
@@ -103,17 +110,18 @@ def transfer_routes(receiver: Receiver) -> Starlette:
             Route(f"{place}/objects/{{number:int}}/segments/{{index:int}}", segment, methods=["PUT"]),
             Route(f"{place}/complete", complete, methods=["POST"]),
         ],
-        exception_handlers={CarnetError: error_answer, ValueError: error_answer, Exception: error_answer},
+        exception_handlers={CarnetError: error_answer, HTTPException: error_answer},
+        middleware=[Middleware(Guard, limit=_LARGEST_PERMIT, streams=lambda *_: False)],
     )
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    """Read a body up to a limit; raises `PeerError` beyond it."""
+    """Read a body up to a limit; raises `InputError` beyond it."""
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > limit:
-            raise PeerError("a body beyond the limit", remedy="use the same release of carnet")
+            raise InputError("a body beyond the limit", remedy="use the same release of carnet")
     return bytes(data)
 
 
