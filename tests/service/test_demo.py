@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,16 +52,20 @@ def test_pictures_and_a_drive_from_elsewhere_end_where_the_law_ends_them(shared,
 
 
 def test_a_folder_of_pictures_in_the_fictional_country(shared, tmp_path):
+    folder = tmp_path / "two pictures"
+    folder.mkdir()
+    for name in ("lanelines_solidWhiteCurve.jpg", "lanelines_whiteCarLaneSwitch.jpg"):
+        shutil.copy(shared / "data" / "images" / "dashcam" / name, folder)
     told = tell(
         tmp_path / "demo",
         "--recording",
-        str(shared / "data" / "images" / "dashcam"),
+        str(folder),
         "--sender",
         "xanadu:XA",
         "--receiver",
         "wien:AT",
     )
-    assert "li ingests dashcam into xanadu" in told
+    assert "li ingests two pictures into xanadu" in told
     assert "jpeg" in told
     assert "XA" in told
 
