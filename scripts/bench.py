@@ -244,6 +244,7 @@ def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--small", action="store_true", help=f"ingest {SMALL_MIB} MiB instead of {FULL_MIB}")
+    parser.add_argument("--mib", type=int, default=FULL_MIB, help="size of the file that is ingested")
     parser.add_argument("--only", choices=("decide", "ingest", "redaction"), help="one part alone")
     parser.add_argument("--child", nargs=3, metavar=("NAME", "SOURCE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -254,7 +255,7 @@ def main() -> None:
     tell_machine()
     parts: dict[str, Callable[[], Any]] = {
         "decide": bench_decide,
-        "ingest": lambda: bench_ingest(SMALL_MIB if asked.small else FULL_MIB),
+        "ingest": lambda: bench_ingest(SMALL_MIB if asked.small else asked.mib),
         "redaction": bench_redaction,
     }
     for name, part in parts.items():
