@@ -220,9 +220,11 @@ def _finish(
         facts["hours"] = round((work.last_ns - (work.first_ns or 0)) / _NS_PER_HOUR, 6)
     elif stream.kind == "database":
         fields = (
-            FieldClass("*", DataClass("design"), Certainty.LIKELY, ("format: description of a CAN bus",)),
+            FieldClass(
+                "*", DataClass("design.drawing"), Certainty.LIKELY, ("format: description of a CAN bus",)
+            ),
         )
-        classes = (DataClass("design"),)
+        classes = (DataClass("design.drawing"),)
     else:
         fields = (FieldClass("*", _UNKNOWN, Certainty.CERTAIN, ("track: neither picture nor sound",)),)
         classes = (_UNKNOWN,)
