@@ -53,7 +53,7 @@ def read_dossier(data: bytes) -> dict[str, Any]:
         raise DossierError(f"a part is missing or unknown: {odd[0]}", remedy="ask for it again")
     try:
         same = canonical_json(form) == data
-    except (ValueError, UnicodeEncodeError):
+    except (ValueError, RecursionError):
         same = False
     if not same:
         raise DossierError("it is not in its one canonical form", remedy="ask for it again")

@@ -4,11 +4,11 @@
      2  seal          the node's signature covers every byte of the rest
      3  checkpoint    the ledger's size and root are signed by the node
      4  ledger        every entry in the dossier is in the tree under that checkpoint, and signed by the node
-     5  order         requested, approved, intent, permit, released: in this order, each naming this request
+     5  order         requested, approved, intent, permit, released: in this order, each naming what is here
      6  lawbook       the texts in the dossier give the digest under which was decided, and an officer adopted it
      7  judgement     deciding again from the movement and those texts gives the same decisions, byte for byte
-     8  four eyes     somebody else than who asked signed, with her own key, the movement and decision as approved
-     9  declarations  each is signed by an officer; presumptions confirmed; evidence for what was owed before
+     8  four eyes     somebody else than who asked signed, with her own registered key, what was approved
+     9  declarations  each signed by an officer before the intent; presumptions confirmed; evidence for what was owed
     10  permit        signed, names this movement, decision and lawbook, and proves the intent in the ledger
     11  receipt       the receiver signed for exactly the contents that the permit names
 
@@ -37,6 +37,10 @@ CheckPermit = Callable[[Any, PublicKey], Mapping[str, Any]]
 """(envelope, sender's key) -> the permit's predicate, checked."""
 
 
+_ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What a part of another form than ours may raise: whoever made the dossier may have wanted it to."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """One step of the check."""
@@ -57,6 +61,9 @@ class _Open:
     people: dict[str, tuple[str, PublicKey]]
     checkpoint: Checkpoint | None = None
     entries: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    raw: dict[int, str] = field(default_factory=dict)
+    intent: int = -1
+    """Number of the entry that holds the intent."""
 
 
 def verify_dossier(
@@ -81,7 +88,7 @@ def verify_dossier(
         opened = _open(data, trusted_node, trusted_receiver)
     except CarnetError as error:
         return [StepResult(1, "form", passed=False, says=error.what)]
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except _ODD:
         return [StepResult(1, "form", passed=False, says="a part is not of its form")]
     results.append(StepResult(1, "form", passed=True, says=f"{len(data):,} bytes, canonical, version v1"))
     steps: Sequence[tuple[str, Callable[[], str]]] = (
@@ -101,7 +108,7 @@ def verify_dossier(
             results.append(StepResult(number, name, passed=True, says=step()))
         except CarnetError as error:
             return [*results, StepResult(number, name, passed=False, says=error.what)]
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        except _ODD:
             return [*results, StepResult(number, name, passed=False, says="a part is not of its form")]
     return results
 
@@ -153,6 +160,7 @@ def _ledger(opened: _Open) -> str:
         merkle.check_inclusion(leaf, number, checkpoint.size, proof, checkpoint.root)
         said = open_envelope(_envelope(data), {opened.node_key.key_id: opened.node_key})
         opened.entries.append((number, said))
+        opened.raw[number] = one["entry"]
     return f"{len(opened.entries)} entries, each proven under the checkpoint"
 
 
@@ -166,20 +174,42 @@ def _envelope(data: bytes) -> Envelope:
 
 
 def _order(opened: _Open) -> str:
-    request = opened.form["request"]["id"]
-    wanted = (Kind.REQUESTED, Kind.APPROVED, Kind.RELEASING, Kind.PERMIT, Kind.RELEASED)
+    form = opened.form
+    request, approved, released = form["request"], form["approved"], form["released"]
+    wanted: tuple[tuple[Kind, dict[str, Any]], ...] = (
+        (Kind.REQUESTED, {"actor": request["requested_by"], **_digests(approved)}),
+        (
+            Kind.APPROVED,
+            {"actor": request["approved_by"], "envelope": digest_of(form["approval"]), **_digests(approved)},
+        ),
+        (Kind.RELEASING, {"to": form["receiver"]["name"], **_digests(released)}),
+        (Kind.PERMIT, {"permit": digest_of(form["permit"])}),
+        (Kind.RELEASED, {"receipt": digest_of(form["receipt"])}),
+    )
     at = -1
-    for kind in wanted:
+    for kind, parts in wanted:
         found = [
-            number
+            (number, said["predicate"])
             for number, said in opened.entries
             if said["predicateType"] == kind.value
-            and request in {said["predicate"].get("request"), said["predicate"].get("release")}
+            and request["id"] in {said["predicate"].get("request"), said["predicate"].get("release")}
         ]
-        if not found or found[-1] <= at:
+        if not found or found[-1][0] <= at:
             raise DossierError(f"the ledger does not show, in its place: {kind.name.lower()}")
-        at = found[-1]
-    return "requested, approved, intent, permit, released"
+        at, predicate = found[-1]
+        if any(predicate[name] != value for name, value in parts.items()):
+            raise DossierError(
+                f"the ledger's entry is of something else than what is here: {kind.name.lower()}"
+            )
+        if kind is Kind.RELEASING:
+            if len(found) > 1:
+                raise DossierError("it was released more than once")
+            opened.intent = at
+    return "requested, approved, intent, permit, released; each of what is here"
+
+
+def _digests(part: Mapping[str, Any]) -> dict[str, str]:
+    return {"movement": digest_of(part["movement"]), "decision": digest_of(part["decision"])}
 
 
 def _lawbook(opened: _Open) -> str:
@@ -220,10 +250,14 @@ def _four_eyes(opened: _Open) -> str:
         raise DossierError("whoever asked approved, or somebody without the role")
     if key == opened.people[request["requested_by"]][1]:
         raise DossierError("requester and approver share one key")
-    predicate = open_envelope(envelope, {key.key_id: key})["predicate"]
+    _registered(opened, approver, request["requested_by"])
+    said = open_envelope(envelope, {key.key_id: key})
+    predicate = said["predicate"]
     approved = opened.form["approved"]
     if (
-        predicate["request"] != request["id"]
+        said["predicateType"] != Kind.APPROVED.value
+        or predicate["actor"] != approver
+        or predicate["request"] != request["id"]
         or predicate["movement"] != digest_of(approved["movement"])
         or predicate["decision"] != digest_of(approved["decision"])
     ):
@@ -235,8 +269,23 @@ def _four_eyes(opened: _Open) -> str:
     return f"asked by {request['requested_by']}, approved by {approver} with a key of her own"
 
 
+def _registered(opened: _Open, *people: str) -> None:
+    """Raise unless the ledger shows, before the intent, that each was registered with this role and key."""
+    shown = {
+        (said["subject"][0]["name"], said["predicate"]["role"], said["subject"][0]["digest"]["sha256"])
+        for number, said in opened.entries
+        if said["predicateType"] == Kind.PERSON_REGISTERED.value and number < opened.intent
+    }
+    for person in people:
+        role, key = opened.people[person]
+        if (person, role, key.key_id.removeprefix("ed25519:")) not in shown:
+            raise DossierError(f"the ledger does not show that {person} was registered with this key")
+
+
 def _declared(opened: _Open) -> list[dict[str, Any]]:
-    officers = {key.key_id: key for role, key in opened.people.values() if role == "officer"}
+    names = [name for name, (role, _) in opened.people.items() if role == "officer"]
+    _registered(opened, *names)
+    officers = {opened.people[name][1].key_id: opened.people[name][1] for name in names}
     return [open_envelope(Envelope.from_json(one), officers) for one in opened.form["declarations"]]
 
 
@@ -256,11 +305,14 @@ def _declarations(opened: _Open) -> str:
         raise DossierError(f"no evidence for what was owed before: {owed[0]}")
     ledger = {
         one["predicate"]["declaration"]
-        for _, one in opened.entries
-        if one["predicateType"] == Kind.DECLARED.value
+        for number, one in opened.entries
+        if one["predicateType"] == Kind.DECLARED.value and number < opened.intent
     }
     if any(digest_of(one) not in ledger for one in opened.form["declarations"]):
-        raise DossierError("a declaration is not in the ledger")
+        raise DossierError("the ledger does not show a declaration before the intent")
+    safeguards = [one["body"]["safeguard"] for one in found if one["kind"] == "safeguard"]
+    if any(one not in safeguards for one in opened.form["released"]["movement"].get("safeguards", [])):
+        raise DossierError("a safeguard in the movement was declared by nobody")
     return f"{len(found)} signed by an officer; {len(confirmed)} presumptions confirmed"
 
 
@@ -273,8 +325,13 @@ def _permit(opened: _Open, check_permit: CheckPermit) -> str:
         or predicate["decision"] != digest_of(released["decision"])
         or predicate["lawbook"] != released["decision"]["law"]["lawbook"]
         or predicate["to"]["key"] != opened.receiver_key.key_id
+        or predicate["from"]["key"] != opened.node_key.key_id
+        or predicate["approved_by"] != opened.people[opened.form["request"]["approved_by"]][1].key_id
     ):
         raise DossierError("the permit is for another movement, decision, lawbook or receiver")
+    intent = predicate["intent"]
+    if opened.raw[opened.intent] != intent["entry"] or intent["number"] != opened.intent:
+        raise DossierError("the permit proves another intent than the ledger here")
     return f"{len(predicate['objects'])} objects to {predicate['to']['name']}, under this decision"
 
 
@@ -286,6 +343,11 @@ def _receipt(opened: _Open, *, compared: bool) -> str:
     named = {one["name"]: one["digest"]["sha256"] for one in said["subject"]}
     if named != {f"object-{one['number']}": one["content"] for one in permit["objects"]}:
         raise DossierError("the receiver signed for other contents")
+    if (
+        said["predicateType"] != Kind.RECEIVED.value
+        or said["predicate"]["release"] != opened.form["request"]["id"]
+    ):
+        raise DossierError("the receipt is for something else")
     if said["predicate"]["permit"] != digest_of(opened.form["permit"]):
         raise DossierError("the receipt is for another permit")
     card = "" if compared else "; its key was NOT compared with a card"

@@ -159,9 +159,24 @@ class Declarations:
         rows = self._node.catalog.rows("SELECT * FROM declarations WHERE kind=? ORDER BY rowid", (kind,))
         return [one for one in rows if one["until"] is None or one["until"] >= day.isoformat()]
 
-    def envelopes(self, day: date) -> list[dict[str, Any]]:
-        """Give every declaration in force, as signed."""
-        return [json.loads(one["envelope"]) for kind in KINDS for one in self._in_force(day, kind)]
+    def envelopes(self, day: date, before: int) -> list[dict[str, Any]]:
+        """Give every declaration in force on a day that stood in the ledger before an entry, as signed.
+
+        Args:
+            day: the day of a release, which may be years ago.
+            before: the number of the entry that holds its intent.
+        """
+        stood = {
+            said["predicate"]["declaration"]
+            for said in (one.statement() for one in self._node.catalog.entries(0, before))
+            if said["predicateType"] == Kind.DECLARED.value
+        }
+        return [
+            json.loads(one["envelope"])
+            for kind in KINDS
+            for one in self._in_force(day, kind)
+            if one["id"] in stood
+        ]
 
     def declared(self, day: date, recording: str) -> Declared:
         """Give what is declared for a recording's movement; a later declaration of a fact replaces an earlier."""

@@ -257,6 +257,7 @@ class Movements:
                 role=person.role,
                 check_object=self._node.vault.check_address,
             )
+            self._node.keep_lawbook()
             self._node.gate.release(
                 cleared,
                 person=person.id,

@@ -26,6 +26,7 @@ from carnet.errors import InputError, NodeError, PeerError, RefusedError
 from carnet.evidence.signing import PublicKey, Signer, read_private_file, write_private_file
 from carnet.evidence.statements import Kind, Subject, statement, utc_text
 from carnet.law.lawbook import Lawbook, load_lawbook
+from carnet.model.canonical import canonical_json
 from carnet.model.ids import Country, PersonId
 from carnet.transfer.courier import write_whole
 from carnet.transfer.gate import Gate
@@ -202,6 +203,30 @@ class Node:
     def lawbook(self) -> Lawbook:
         """The lawbook that is wired; whether it is adopted is the ledger's to say."""
         return load_lawbook(self.config.lawbook)
+
+    def keep_lawbook(self) -> None:
+        """Keep the texts of the lawbook that is wired: a dossier needs them when another has taken its place."""
+        path = self._lawbook_file(self.lawbook.digest)
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            write_whole(path, canonical_json(dict(self.lawbook.texts)))
+
+    def lawbook_texts(self, digest: str) -> dict[str, str]:
+        """Give the texts of a lawbook under which something was released; raises `NodeError` if they are gone."""
+        if digest == self.lawbook.digest:
+            return dict(self.lawbook.texts)
+        try:
+            texts: dict[str, str] = json.loads(self._lawbook_file(digest).read_bytes())
+        except (OSError, ValueError) as error:
+            raise NodeError(
+                "the lawbook under which this was released is not here any more",
+                where=digest,
+                remedy="restore the folder `lawbooks` of the node",
+            ) from error
+        return texts
+
+    def _lawbook_file(self, digest: str) -> Path:
+        return self.folder / "lawbooks" / f"{digest.removeprefix('sha256:')}.json"
 
     def _own_card(self) -> Card:
         public: X25519PublicKey = self._sealing_key.public_key()
