@@ -78,11 +78,17 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
     entries = tuple(one.entry for one in answers)
     verdict = strictest(tuple(entry.verdict for entry in entries))
     head = next((entry for entry in entries if entry.verdict == verdict), None)
+    contents = _contents(movement, answers)
+    # A law that is not held may ask for something wherever persons or a nation's interests are concerned: what
+    # the laws that are held permit is then open, and never permission. Ordinary data concern neither.
+    unheard = bool(silent) and any(one.determination != "ordinary" for one in contents)
+    if verdict is Verdict.PERMITTED and unheard:
+        verdict, head = Verdict.UNDECIDED, None
     return Decision(
         verdict=verdict,
         jurisdictions=entries,
-        contents=_contents(movement, answers),
-        missing=_missing(answers, lawbook, silent),
+        contents=contents,
+        missing=_missing(answers, lawbook, silent if unheard or not answers else ()),
         assumed=_assumed(facts, answers),
         certainty=weakest(tuple(mark for one in answers for mark in one.certainties)),
         day=day,
@@ -259,9 +265,11 @@ def _missing(answers: list[_Answer], lawbook: Lawbook, silent: tuple[str, ...]) 
                 tuple(orders[path]),
             )
         )
-    if not answers:
+    if silent:
         law = ", ".join(silent)
-        out.append(Missing(f"the law of {law}", "no modelled legal order has a say here", "lawbook", ()))
+        out.append(
+            Missing(f"the law of {law}", "it has a say, and this lawbook does not hold it", "lawbook", ())
+        )
     return tuple(out)
 
 

@@ -66,6 +66,11 @@ def value_of(judge: Judge, at: int, fact: str) -> Any:
     return shown(judge.known(at, fact))
 
 
+def _number(value: float) -> str:
+    """Say a number as people write it: counts without a fraction."""
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,}"
+
+
 def _plain(value: Any) -> str:
     if value is None:
         return "an unknown number of"
@@ -74,10 +79,11 @@ def _plain(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, int | float):
-        return f"{value:,}"
+        return _number(value)
     if isinstance(value, dict):
         high = value["to"]
-        return f"{value['from']:,} or more" if high is None else f"between {value['from']:,} and {high:,}"
+        low = _number(value["from"])
+        return f"{low} or more" if high is None else f"between {low} and {_number(high)}"
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value)
