@@ -160,11 +160,11 @@ class Stage:
         form = self.sign(who, Kind.APPROVED, subject, dict(predicate), desk)
         desk.movements.approve(request, form, desk.node.person(who))
 
-    def receiver(self) -> subprocess.Popen[bytes]:
-        """Run frankfurt as a process of its own; ready when this returns."""
-        log = self.folder / "frankfurt.log"
+    def receiver(self, name: str = "frankfurt") -> subprocess.Popen[bytes]:
+        """Run a node, frankfurt if not said otherwise, as a process of its own; ready when this returns."""
+        log = self.folder / f"{name}.log"
         process = subprocess.Popen(
-            [sys.executable, "-m", "carnet", "node", "serve", str(self.folder / "frankfurt")],
+            [sys.executable, "-m", "carnet", "node", "serve", str(self.folder / name)],
             stdout=log.open("wb"),
             stderr=subprocess.STDOUT,
         )

@@ -184,13 +184,7 @@ class Catalog:
             raise _translated(error, self.path.name) from error
 
     def _append(self, number: int, statement: Mapping[str, Any]) -> None:
-        time = parse_utc(statement["predicate"]["time"])
-        last = self._connection.execute("SELECT time FROM ledger ORDER BY number DESC LIMIT 1").fetchone()
-        if last is not None and time < parse_utc(last["time"]) - _TOLERANCE:
-            raise ClockError(
-                "the clock stands before the ledger's last entry; nothing was recorded and nothing done",
-                remedy="set the clock (time server), then try again",
-            )
+        self._check_clock(parse_utc(statement["predicate"]["time"]))
         entry = canonical_json(seal_envelope(statement_bytes(statement), self._signer).to_json())
         leaf = merkle.leaf_hash(entry)
         self._connection.execute(
@@ -198,6 +192,22 @@ class Catalog:
         )
         for level, position, value in merkle.completed_nodes(number, leaf, self._node):
             self._connection.execute("INSERT INTO ledger_nodes VALUES (?, ?, ?)", (level, position, value))
+
+    def _check_clock(self, now: datetime) -> None:
+        last = self._connection.execute("SELECT time FROM ledger ORDER BY number DESC LIMIT 1").fetchone()
+        if last is not None and now < parse_utc(last["time"]) - _TOLERANCE:
+            raise ClockError(
+                "the clock stands before the ledger's last entry; nothing was recorded and nothing done",
+                remedy="set the clock (time server), then try again",
+            )
+
+    @contextmanager
+    def _saying_why(self) -> Iterator[None]:
+        """Say what an error of the database means for the person who reads it."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translated(error, self.path.name) from error
 
     def _size(self) -> int:
         count: int = self._connection.execute("SELECT coalesce(max(number) + 1, 0) FROM ledger").fetchone()[0]
@@ -216,18 +226,21 @@ class Catalog:
 
     def seal(self) -> str:
         """Make a signed checkpoint over all entries durable and give the note. Doors wait for this."""
-        with self._lock:
+        with self._lock, self._saying_why():
             size = self._size()
             if (held := self.row("SELECT note FROM checkpoints WHERE size=?", (size,))) is not None:
                 note: str = held["note"]
                 return note
-            checkpoint = Checkpoint(self._origin, size, merkle.root(size, self._node), self._clock())
+            now = self._clock()
+            self._check_clock(now)
+            checkpoint = Checkpoint(self._origin, size, merkle.root(size, self._node), now)
             note = sign_checkpoint(checkpoint, self._signer)
-            try:
-                self._connection.execute("INSERT INTO checkpoints VALUES (?, ?)", (size, note))
-            except sqlite3.Error as error:
-                raise _translated(error, self.path.name) from error
-            return note
+            # Another process may have sealed the same entries just now: its note is as good.
+            self._connection.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?)", (size, note))
+            kept: str = self._connection.execute(
+                "SELECT note FROM checkpoints WHERE size=?", (size,)
+            ).fetchone()["note"]
+            return kept
 
     def entries(self, start: int = 0, end: int | None = None) -> list[Entry]:
         """Give entries from `start` up to but without `end`."""
@@ -240,12 +253,12 @@ class Catalog:
 
     def inclusion(self, number: int, size: int) -> list[bytes]:
         """Give the inclusion proof of an entry in the tree of so many entries."""
-        with self._lock:
+        with self._lock, self._saying_why():
             return merkle.inclusion_proof(number, size, self._node)
 
     def consistency(self, old: int, new: int) -> list[bytes]:
         """Give the proof that the ledger of `old` entries is a prefix of that of `new`."""
-        with self._lock:
+        with self._lock, self._saying_why():
             return merkle.consistency_proof(old, new, self._node)
 
     def verify(self) -> int:
@@ -292,9 +305,11 @@ class Catalog:
 def _translated(error: sqlite3.Error, name: str) -> CatalogError:
     """Say what a database error means for the person who reads it, without its values."""
     text = str(error)
-    if "full" in text:
+    if "full" in text or "disk I/O error" in text:
         return CatalogError(
-            "the disk is full; nothing changed", where=name, remedy="free space, then try again"
+            "the disk is full, or does not take it; nothing changed",
+            where=name,
+            remedy="free space, then try again",
         )
     if "locked" in text or "busy" in text:
         return CatalogError("another process holds the database", where=name, remedy="stop the other process")

@@ -30,6 +30,9 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """The payload type of every statement we sign."""
 
 
+_LARGEST_KEY_FILE = 1 << 20
+
+
 def strict_base64(text: str) -> bytes:
     """Decode base64 that has exactly one spelling; raises `ValueError` for any other."""
     try:
@@ -145,13 +148,14 @@ def write_private_file(path: Path, data: bytes) -> None:
 def read_private_file(path: Path) -> bytes:
     """Read a key file; raises `KeyFileError` when it is missing or others can read it."""
     try:
-        mode = path.stat().st_mode
-        data = path.read_bytes()
+        with path.open("rb") as file:  # one look at one file: nobody exchanges it in between
+            status = os.fstat(file.fileno())
+            data = file.read(_LARGEST_KEY_FILE)
     except OSError as error:
         raise KeyFileError(
             "the key file cannot be read", where=path.name, remedy="name the folder that holds it"
         ) from error
-    if stat.S_IMODE(mode) & 0o077:
+    if stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid not in {os.geteuid(), 0}:
         raise KeyFileError(
             "the key file is open to others", where=path.name, remedy="chmod 600, and consider a new key"
         )
@@ -196,7 +200,7 @@ class Envelope:
         """Give the statement inside, unchecked: call `open_envelope` to trust it."""
         try:
             value = json.loads(self.payload)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SignatureError("the payload is no JSON") from error
         if not isinstance(value, dict):
             raise SignatureError("the payload is no statement")
@@ -225,6 +229,8 @@ def open_envelope(envelope: Envelope, trusted: Mapping[KeyId, PublicKey]) -> dic
     if not envelope.signatures:
         raise SignatureError("the envelope is not signed")
     message = pre_authentication(envelope.payload_type, envelope.payload)
+    if len({key_id for key_id, _ in envelope.signatures}) != len(envelope.signatures):
+        raise SignatureError("one key signed the envelope twice")
     for key_id, signature in envelope.signatures:
         key = trusted.get(key_id)
         if key is None:

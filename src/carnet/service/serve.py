@@ -8,6 +8,7 @@ connection at all: an audit hook refuses, and the courier is a process of its ow
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import hashlib
 import json
 import os
@@ -17,7 +18,8 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +152,7 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        listener.listen()  # from here on nobody is turned away: who comes before the server runs waits
     except OSError as error:
         listener.close()
         raise NodeError(f"port {port} is taken", remedy="choose another in node.json") from error
@@ -163,13 +166,31 @@ def serve(folder: Path, *, courier: bool = True) -> None:
         NodeError: the folder is no node, or a port is taken.
     """
     node = Node(folder)
-    node.write_courier_settings()
+    with _alone(node.folder):
+        _serve(node, courier=courier)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a node's folder for this process; raises `NodeError` when another one serves it."""
+    with (folder / "serving.lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise NodeError(
+                "another process serves this node", where=str(folder), remedy="stop that one first"
+            ) from error
+        yield
+
+
+def _serve(node: Node, *, courier: bool) -> None:
     desk = Desk(node)
-    carrying = _start_courier(node) if courier else None
     hide_memory()
     refuse_connections(allow_processes=True)
     control, transfer = _listen(node.config.control_port), _listen(node.config.transfer_port)
     desk.start()
+    node.write_courier_settings()
+    carrying = _start_courier(node) if courier else None
     with tempfile.NamedTemporaryFile("w", suffix=".pem", dir=node.config.keys) as authorities:
         cards = list(node.peers().values())
         authorities.write("".join(card.certificate for card in cards) or node.card.certificate)

@@ -101,7 +101,7 @@ class Courier:
         except CarnetError as error:
             self._refuse(release, "courier", error.what)
             return
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RecursionError) as error:
             self._refuse(release, "courier", f"it cannot be read: {type(error).__name__}")
             return
         context = peer_context(card, self._certificate, self._key)
@@ -110,12 +110,12 @@ class Courier:
                 base_url=card.url, verify=context, timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False
             ) as client:
                 receipt = self._send(client, release, permit)
-        except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise PeerError(
                 f"the node {card.name} answered with something else: {type(error).__name__}",
                 remedy="see its log; it is tried again",
             ) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError) as error:
             raise PeerError(
                 f"the node {card.name} cannot be reached: {type(error).__name__}",
                 remedy="start it, or check the address on its card; what was sent is kept there",

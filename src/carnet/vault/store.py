@@ -86,7 +86,9 @@ class Vault:
                 size, content, address = self._seal_into(file, key, read)
                 os.fsync(file.fileno())
             final = self._path(address)
-            final.parent.mkdir(exist_ok=True, mode=0o700)
+            if not final.parent.is_dir():
+                final.parent.mkdir(exist_ok=True, mode=0o700)
+                _sync_folder(self._folder)
             temporary.replace(final)
             _sync_folder(final.parent)
         except OSError as error:
