@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,11 @@ from carnet.errors import CarnetError, InputError, RefusedError, RequestStateErr
 from carnet.evidence.signing import Signer
 from carnet.evidence.statements import Kind
 from carnet.model.decision import Duty
+from carnet.service.api import Desk
+from carnet.service.node import Node, now_utc
+from carnet.transfer.courier import Courier
 from carnet.transfer.gate import check
+from carnet.transfer.permit import open_permit
 from carnet.transfer.request import Step
 
 pytest.importorskip("cantools", reason="the extra 'recordings' is not installed: the main job is left out")
@@ -290,6 +296,39 @@ def test_a_request_that_is_leaving_is_not_stopped(play, monkeypatch):
         desk.movements.end(request, Step.STOP, desk.node.person("zhou"))
     assert desk.node.catalog.row("SELECT state FROM requests")["state"] == "releasing"
     assert Kind.STOPPED.value not in kinds(desk)
+
+
+def test_a_release_that_a_crash_cut_is_not_taken_up_when_the_catalog_has_changed(play):
+    stage, desk, _, recording = play
+    request = stage.approved(desk, recording)
+    desk.movements.release(request, desk.node.person("li"))
+    shutil.rmtree(desk.node.outbox / request)  # as if the node had died before the hand-over
+    stage.declare(desk, "facts", {"data": "driving.dynamics", "persons": 3})
+    with pytest.raises(RefusedError, match="the catalog has changed"):
+        desk.movements.resume()
+    assert outbox(desk) == []
+    stage.declare(desk, "facts", ABOUT_NOBODY)
+    assert desk.movements.resume() == [request]
+    assert len(outbox(desk)) == 1
+
+
+def test_a_release_whose_permit_expired_is_decided_anew_when_the_node_begins(play):
+    stage, desk, _, recording = play
+    request = stage.approved(desk, recording)
+    desk.movements.release(request, desk.node.person("li"))
+    stage.courier(desk)
+    late = now_utc() + timedelta(hours=25)
+    Courier(desk.node.config.keys / "courier", clock=lambda: late).carry(desk.node.outbox / request)
+    assert "expired" in desk.movements.show(request)["refused"]["why"]
+    assert desk.movements.resume() == []  # by this node's clock it has not expired
+    desk.node.close()
+    again = Desk(Node(stage.folder / "shanghai", clock=lambda: late))
+    assert again.movements.resume() == [request]
+    assert again.movements.show(request)["refused"] is None
+    permit = json.loads(again.movements.row(request)["permit"])
+    assert open_permit(permit, again.node.signer.public, now=late).release == request
+    assert kinds(again).count(Kind.RELEASING.value) == 1
+    again.node.close()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from carnet.decide import decide
-from carnet.errors import InputError, PeerError, RefusedError, RequestStateError
+from carnet.errors import CarnetError, InputError, PeerError, RefusedError, RequestStateError
 from carnet.evidence.signing import Envelope, open_envelope
 from carnet.evidence.statements import Kind, Subject, statement, utc_text
 from carnet.model.canonical import canonical_json, digest_of
@@ -266,28 +266,62 @@ class Movements:
             )
 
     def resume(self) -> list[RequestId]:
-        """Take up releases that a crash cut between intent and hand-over; gives which."""
-        taken = []
-        rows = self._node.catalog.rows("SELECT id FROM requests WHERE state=?", (State.RELEASING.value,))
+        """Take up releases that a crash cut before the hand-over, or whose permit expired; gives which.
+
+        Raises:
+            RefusedError: one of them may not go any more; it waits, and the others were taken up.
+        """
+        taken: list[RequestId] = []
+        wrong: CarnetError | None = None
+        rows = self._node.catalog.rows("SELECT * FROM requests WHERE state=?", (State.RELEASING.value,))
         for row in rows:
             request = RequestId(row["id"])
-            if (self._node.outbox / request).exists():
-                continue
             number = intent_number(self._node.catalog, request)
-            if number is None:
+            if number is None or not self._to_take_up(row):
                 continue
-            application = self._application(request)
-            cleared = check(
-                application,
-                application.decision_now,
-                person=application.requested_by,
-                role=Role.ENGINEER,
-                check_object=self._node.vault.check_address,
-                resuming=True,
-            )
-            self._node.gate.hand_over(cleared, number, open_object=self._opener(application))
-            taken.append(request)
+            try:
+                with self._door:
+                    self._take_up(request, number)
+                taken.append(request)
+            except CarnetError as error:
+                wrong = error
+        if wrong is not None:
+            raise wrong
         return taken
+
+    def _to_take_up(self, row: Any) -> bool:
+        """Whether a release was never handed over, or lies there with a permit that is of no use any more."""
+        folder = self._node.outbox / row["id"]
+        if not folder.exists():
+            return True
+        if row["permit"] is None or not (folder / REFUSED).is_file() or (folder / RECEIPT).exists():
+            return False
+        permit = open_permit(json.loads(row["permit"]), self._node.signer.public, now=None)
+        return permit.expires < self._node.clock()
+
+    def _take_up(self, request: RequestId, number: int) -> None:
+        application = self._application(request)
+        # What was released is in the ledger. What is true today may have changed since, and so may the law.
+        undertaking = Undertaking.from_json(json.loads(self.row(request)["body"]))
+        now = self.movement(application.recording, undertaking)
+        if _without_counts(now) != _without_counts(application.movement_now):
+            raise RefusedError(
+                "the catalog has changed since the intent was recorded; the release waits",
+                remedy="the officer looks at what changed: carnet movement show",
+            )
+        today = self._judge({**application.movement_now, "date": now["date"]})
+        if today.verdict is not Verdict.PERMITTED:
+            raise RefusedError(f"the law says {today.verdict.value} today; the release waits")
+        cleared = check(
+            application,
+            application.decision_now,
+            person=application.requested_by,
+            role=Role.ENGINEER,
+            check_object=self._node.vault.check_address,
+            resuming=True,
+        )
+        shutil.rmtree(self._node.outbox / request, ignore_errors=True)
+        self._node.gate.hand_over(cleared, number, open_object=self._opener(application))
 
     def _opener(self, application: Application) -> Any:
         key = self._recordings.key(application.recording)
@@ -378,6 +412,12 @@ class Movements:
             _once(done.rowcount)
         self._node.catalog.seal()
         shutil.rmtree(path.parent, ignore_errors=True)
+
+
+def _without_counts(movement: Mapping[str, Any]) -> dict[str, Any]:
+    """A movement without its day and what was sent this year: its own release is counted there already."""
+    counted = {"date", "year_to_date", "history"}
+    return {name: value for name, value in movement.items() if name not in counted}
 
 
 def _once(changed: int) -> None:
