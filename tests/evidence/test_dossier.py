@@ -103,6 +103,15 @@ def test_it_holds_no_name_no_path_no_text_and_no_digest_of_the_original(made):
     assert b"findings" not in canonical_json(form["derivation"])
 
 
+def test_what_an_officer_claims_is_in_it_under_her_name(made):
+    """A claim may be false; it is believed, and stands signed where the reader of the dossier sees it."""
+    said = [Envelope.from_json(one).statement()["predicate"] for one in json.loads(made.data)["declarations"]]
+    claims = [one for one in said if one["kind"] == "facts"]
+    assert claims
+    assert claims[0]["body"]["persons"] == 0
+    assert claims[0]["actor"] == "wang"
+
+
 def test_it_tells_the_whole_way_from_what_a_vehicle_sent(made):
     form = json.loads(made.data)
     assert [one["order"]["drop"] for one in form["derivation"]] == [["design"]]

@@ -106,3 +106,28 @@ def test_a_checkpoint_opens_with_the_key_that_signed_and_in_its_one_form():
     ):
         with pytest.raises((LedgerError, SignatureError)):
             open_checkpoint(broken, SIGNER.public)
+
+
+def test_an_envelope_that_one_key_signed_twice_is_refused():
+    form = seal_envelope(b'{"a":1}', SIGNER).to_json()
+    form["signatures"] *= 2
+    with pytest.raises(SignatureError, match="twice"):
+        open_envelope(Envelope.from_json(form), TRUSTED)
+
+
+def test_a_key_file_behind_a_link_is_judged_by_what_it_is(tmp_path):
+    path, link = tmp_path / "li.key", tmp_path / "link.key"
+    SIGNER.save(path)
+    link.symlink_to(path)
+    assert Signer.load(link).key_id == SIGNER.key_id
+    path.chmod(0o604)
+    with pytest.raises(KeyFileError, match="open to others"):
+        Signer.load(link)
+    with pytest.raises(KeyFileError, match="already"):
+        SIGNER.save(link)
+
+
+def test_a_payload_nested_without_end_is_no_statement():
+    envelope = seal_envelope(b"[" * 200_000, SIGNER)
+    with pytest.raises(SignatureError):
+        open_envelope(envelope, TRUSTED)

@@ -237,3 +237,12 @@ def test_residency_follows_from_where_it_was_recorded():
 def test_object_files_are_readable_by_their_owner_alone(vault, key, tmp_path):
     written = vault.write(key, io.BytesIO(b"x").read)
     assert stored(tmp_path / "vault", written.address).stat().st_mode & 0o077 == 0
+
+
+def test_a_keys_folder_that_a_link_puts_into_the_node_is_refused(tmp_path):
+    inside = tmp_path / "node" / "keys"
+    RegionKey.create(inside / "region.key")
+    link = tmp_path / "keys"
+    link.symlink_to(inside)
+    with pytest.raises(KeyFileError, match="inside"):
+        RegionKey.load(link / "region.key", node_folder=tmp_path / "node")

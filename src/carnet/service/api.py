@@ -33,7 +33,7 @@ from carnet.service.access import Access
 from carnet.service.arriving import Uploads
 from carnet.service.declarations import Declarations
 from carnet.service.dossiers import export_dossier
-from carnet.service.guard import Guard, error_answer
+from carnet.service.guard import Guard, error_answer, place_of
 from carnet.service.movements import Movements
 from carnet.service.node import Node, Person
 from carnet.service.recordings import Recordings
@@ -341,6 +341,9 @@ def _settle_until(desk: Desk, stop: threading.Event) -> None:
             desk.movements.settle()
         except CarnetError as error:
             print(f"carnet: a receipt waits: {error}", flush=True)  # noqa: T201 - the node's log
+            stop.wait(5)
+        except Exception as error:  # noqa: BLE001 - this thread must not end: receipts would never be settled
+            print(f"carnet: a receipt waits: {place_of(error)}", flush=True)  # noqa: T201 - the node's log
             stop.wait(5)
 
 
