@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from carnet.catalog.database import Catalog
-from carnet.errors import CatalogError, ClockError, LedgerError
+from carnet.errors import CarnetError, CatalogError, ClockError, LedgerError
 from carnet.evidence import merkle
 from carnet.evidence.checkpoint import open_checkpoint
 from carnet.evidence.signing import Envelope, Signer, open_envelope
@@ -173,3 +174,50 @@ def test_a_missing_a_second_and_a_foreign_database_are_refused(catalog, clock, t
     made.close()
     with pytest.raises(CatalogError, match="format"):
         Catalog(later, origin="o", signer=SIGNER, clock=clock)
+
+
+def test_a_checkpoint_is_not_signed_by_a_clock_that_went_back(catalog, clock):
+    catalog.record(said("one"))
+    clock.now = START - timedelta(minutes=1)
+    with pytest.raises(ClockError):
+        catalog.seal()
+    assert catalog.rows("SELECT * FROM checkpoints") == []
+    clock.now = START
+    assert open_checkpoint(catalog.seal(), SIGNER.public).size == 1
+
+
+def test_two_processes_on_one_database_write_one_ledger(catalog, clock):
+    """Two connections, as the node and a command beside it have: entries in one order, none lost, none twice."""
+    other = Catalog(catalog.path, origin="carnet/test", signer=SIGNER, clock=clock)
+    failures: list[CarnetError] = []
+
+    def work(one: Catalog, name: str) -> None:
+        try:
+            for n in range(25):
+                one.record(said(f"{name}-{n}"))
+                one.seal()
+        except CarnetError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=pair) for pair in ((catalog, "a"), (other, "b"))]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert failures == []
+    assert catalog.verify() == other.verify() == 50
+    other.close()
+
+
+def test_a_database_that_another_holds_says_so_and_changes_nothing(catalog, clock, monkeypatch):
+    monkeypatch.setattr("carnet.catalog.database._BUSY_S", 0.1)
+    held = reopen(catalog, clock)
+    blocker = sqlite3.connect(held.path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    for act in (lambda: held.record(said("one")), held.seal):
+        with pytest.raises(CatalogError, match="another process holds"):
+            act()
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert held.record(said("one")) == 0
+    held.close()

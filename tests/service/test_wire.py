@@ -305,3 +305,16 @@ def test_a_certificate_without_its_card_is_told_nothing_of_a_release(play):
     with pytest.raises(PeerError, match="on no card"):
         node.receiver.sender("0" * 64)
     node.close()
+
+
+def test_a_node_is_paired_under_one_name(play):
+    stage, desk, _ = play
+    frankfurt = Node(stage.folder / "frankfurt")
+    form = replace(frankfurt.card, name="frankfurt-two").to_json(frankfurt.signer)
+    frankfurt.close()
+    with pytest.raises(PeerError, match="under another name"):
+        desk.node.pair(form)
+    own = replace(desk.node.card, name="shanghai-two").to_json(desk.node.signer)
+    with pytest.raises(PeerError, match="own card"):
+        desk.node.pair(own)
+    assert list(desk.node.peers()) == ["frankfurt"]

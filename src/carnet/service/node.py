@@ -251,12 +251,15 @@ class Node:
         """Learn another node's card; raises `PeerError` when it is not right, or a name is taken."""
         card = read_card(form)
         held = self.peers().get(card.name)
-        if card.name == self.config.name:
+        if card.name == self.config.name or card.signing_key == self.signer.public:
             raise PeerError("this is this node's own card", remedy="import the other node's")
         if held is not None and held.signing_key != card.signing_key:
             raise PeerError(
                 "a node of that name is paired with another key", remedy="ask the other operator first"
             )
+        others = [one for one in self.peers().values() if one.name != card.name]
+        if any(card.signing_key == one.signing_key or card.fingerprint == one.fingerprint for one in others):
+            raise PeerError("this node is paired already, under another name", remedy="use that name")
         subject = Subject(card.name, card.signing_key.key_id.removeprefix("ed25519:"))
         said = statement(
             Kind.PAIRED, [subject], {"region": card.region}, actor=self.config.name, at=self.clock()
