@@ -97,25 +97,34 @@ class Movements:
         return decide(parse_movement(movement, source="catalog"), self._node.lawbook)
 
     def _sent(self) -> Sent:
-        """Count what this node has released since 1 January: heads as the released movements stated them."""
+        """Count what this node has released since 1 January, from the released movements.
+
+        Heads are added up, so that somebody in two movements counts twice: never too few. A released content
+        whose heads nobody stated makes the year's count unknown, not nought.
+        """
         since = f"{self.today().year}-01-01"
         rows = self._node.catalog.rows(
             "SELECT released_movement FROM requests WHERE state IN (?, ?) AND changed >= ?",
             (State.RELEASING.value, State.RELEASED.value, since),
         )
-        persons = 0
+        heads = {False: 0, True: 0}
+        known = True
         windows: list[dict[str, Any]] = []
         for row in rows:
             movement = json.loads(row["released_movement"])
             for content in movement["contents"]:
-                persons += int(content.get("persons", 0))
+                sensitive = bool(self._node.lawbook.vocabulary[content["data"]].sensitive)
+                known = known and "persons" in content
+                heads[sensitive] += int(content.get("persons", 0))
                 for measure in ("hours", "images"):
                     value = content.get("facts", {}).get(measure)
                     if value:
                         windows.append(
                             {"from": since, "to": movement["date"], "measure": measure, "value": value}
                         )
-        return Sent(persons, persons, tuple(windows))
+        if not known:
+            return Sent(None, None, tuple(windows))
+        return Sent(heads[False], heads[True], tuple(windows))
 
     # Requests ----------------------------------------------------------------------------------------------
 

@@ -93,10 +93,10 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What this exporter has sent since 1 January, from the node's own releases."""
+    """What this exporter has sent since 1 January, from the node's own releases; `None` is unknown."""
 
-    persons: int
-    persons_sensitive: int
+    persons: int | None
+    persons_sensitive: int | None
     windows: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -139,10 +139,11 @@ def assemble(
         "purpose": undertaking.purpose,
         "agreement": undertaking.agreement,
         "safeguards": [dict(one) for one in declared.safeguards],
-        "year_to_date": {"persons": sent.persons, "persons_sensitive": sent.persons_sensitive},
         "history": [dict(one) for one in sent.windows],
         "contents": _contents(origin, sheets, derivation, declared),
     }
+    if sent.persons is not None and sent.persons_sensitive is not None:
+        movement["year_to_date"] = {"persons": sent.persons, "persons_sensitive": sent.persons_sensitive}
     if undertaking.basis is not None:
         movement["basis"] = list(undertaking.basis)
     if declared.movement_facts:
