@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -11,6 +12,14 @@ from carnet.errors import CarnetError
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.model.ids import Country
 from carnet.service.workers import run_worker
+
+AT_ONCE = 2
+"""Files of a recording that are redacted at the same time, each in a worker of its own."""
+
+
+def threads_each() -> int:
+    """How many threads a worker's detectors may use, so that all workers together fill the processor once."""
+    return max(1, (os.cpu_count() or 1) // AT_ONCE)
 
 
 def describe_source(
@@ -27,7 +36,9 @@ def describe_source(
 
 def check_source(source: BinaryIO, name: str, report: Mapping[str, Any]) -> dict[str, Any]:
     """Look at a redacted file with the different detectors, in a worker."""
-    found: dict[str, Any] = run_worker("check", source, {"name": name, "report": dict(report)}).result
+    found: dict[str, Any] = run_worker(
+        "check", source, {"name": name, "report": dict(report), "threads": threads_each()}
+    ).result
     return found
 
 

@@ -22,6 +22,7 @@ from carnet.model.ids import Country, Digest, PersonId, RecordingId, new_recordi
 from carnet.model.recording import Recording, StoredObject
 from carnet.service.feed import Feed
 from carnet.service.looks import (
+    AT_ONCE,
     check_source,
     countries,
     describe_source,
@@ -31,6 +32,7 @@ from carnet.service.looks import (
     reader_of,
     residual_of,
     summary_of,
+    threads_each,
 )
 from carnet.service.node import Node
 from carnet.service.uploads import Redacted, Upload, Wanted
@@ -41,7 +43,6 @@ from carnet.vault.residency import check_residency
 from carnet.vault.store import Written
 
 _LARGEST_COMPANION = 8 << 20
-_AT_ONCE = 2  # files of a recording that are redacted at the same time, each in a worker of its own
 
 
 class Recordings:
@@ -322,7 +323,7 @@ class Recordings:
             else:
                 wanted.append(Wanted(one, name, sheet))
         try:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
                 futures = [
                     pool.submit(self._redact_object, found, one, order, companions, upload) for one in wanted
                 ]
@@ -405,6 +406,7 @@ class Recordings:
                         "sheet": wanted.sheet.to_json(),
                         "order": dict(order),
                         "companions": encoded(companions),
+                        "threads": threads_each(),
                     }
                     outcome.update(run_worker("redact", source, parameters, sink=feed.put).result)
             except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads the feed

@@ -38,7 +38,7 @@ def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], pr
 
 
 def redact(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
-    """Redact a file. Parameters: `name`, `sheet`, `order`, `companions`. Gives the report."""
+    """Redact a file. Parameters: `name`, `sheet`, `order`, `companions`, `threads`. Gives the report."""
     from carnet.deidentify.order import RedactionOrder
     from carnet.deidentify.redact import redact as take_out
 
@@ -50,6 +50,7 @@ def redact(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], prog
         sheet=FactSheet.from_json(parameters["sheet"]),
         companions=_companions(parameters),
         progress=progress,
+        threads=int(parameters.get("threads", 2)),
     )
     return report.to_json()
 
@@ -61,7 +62,9 @@ def check(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progr
 
     del sink
     report = RedactionReport.from_json(parameters["report"])
-    return look_again(source, name=str(parameters["name"]), report=report, progress=progress).to_json()
+    threads = int(parameters.get("threads", 2))
+    name = str(parameters["name"])
+    return look_again(source, name=name, report=report, progress=progress, threads=threads).to_json()
 
 
 def probe(
