@@ -181,6 +181,28 @@ def test_what_is_presumed_and_not_confirmed_stops_it(play):
     refused(desk, request, "presumed and not confirmed")
 
 
+def test_the_opposite_of_a_presumption_is_no_confirmation(play):
+    stage, desk, _, recording = play
+    request = stage.approved(desk, recording)
+    stage.declare(desk, "presumption", {"fact": "state_secret", "value": True})
+    refused(desk, request, "states otherwise")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "near"),
+    [
+        ("facts", {"data": "driving.dynamics", "facts": {"nationl_project": True}}, "national_project"),
+        ("facts", {"data": "driving.dynamic", "persons": 0}, "driving.dynamics"),
+        ("presumption", {"fact": "state_secrt", "value": False}, "state_secret"),
+    ],
+)
+def test_a_declaration_of_a_name_that_the_lawbook_does_not_know_is_refused(play, kind, body, near):
+    stage, desk, _, _ = play
+    with pytest.raises(InputError, match="knows no") as found:
+        stage.declare(desk, kind, body)
+    assert near in str(found.value)
+
+
 def test_what_is_owed_before_and_without_evidence_stops_it(play):
     """Nothing is owed before here, so a duty is put into the decision that the gate is given."""
     stage, desk, _, recording = play

@@ -293,11 +293,13 @@ def _declarations(opened: _Open) -> str:
     found = [one["predicate"] for one in _declared(opened)]
     day = opened.form["released"]["movement"]["date"]
     found = [one for one in found if one.get("until") is None or one["until"] >= day]
-    confirmed = {one["body"]["fact"] for one in found if one["kind"] == "presumption"}
+    confirmed = {one["body"]["fact"]: one["body"]["value"] for one in found if one["kind"] == "presumption"}
     evidenced = {one["body"]["duty"] for one in found if one["kind"] == "duty"}
     decision = opened.form["released"]["decision"]
-    if loose := sorted({one["fact"] for one in decision["assumed"]} - confirmed):
+    if loose := sorted({one["fact"] for one in decision["assumed"]} - set(confirmed)):
         raise DossierError(f"presumed and not confirmed: {loose[0]}")
+    if against := [one["fact"] for one in decision["assumed"] if confirmed[one["fact"]] != one["value"]]:
+        raise DossierError(f"an officer stated otherwise than was presumed: {against[0]}")
     before = {
         d["id"] for entry in decision["jurisdictions"] for d in entry["duties"] if d["when"] == "before"
     }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 
+from carnet.errors import InputError
 from carnet.model.ids import DataClass
 
 
@@ -52,3 +54,15 @@ UNKNOWN_CLASS = "unknown"
 def may_be(general: str, special: str) -> bool:
     """Say whether data of one class may be of another: it lies under it, or is named too broadly to tell."""
     return covers(general, special) or covers(special, general)
+
+
+def check_classes(names: Iterable[str], vocabulary: Vocabulary, *, where: str) -> None:
+    """Raise `InputError` for a name that is no class of the vocabulary: what has no such name is not dropped."""
+    for name in names:
+        if name not in vocabulary:
+            near = get_close_matches(name, list(vocabulary.classes), 1)
+            raise InputError(
+                f"there is no class of data of the name {name[:60]}",
+                where=where,
+                remedy=f"did you mean {near[0]}?" if near else "carnet scan prints the classes",
+            )

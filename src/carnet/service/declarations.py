@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
+from difflib import get_close_matches
 from typing import Any
 
 from carnet.errors import InputError, RefusedError
@@ -34,6 +35,7 @@ KINDS: dict[str, frozenset[str]] = {
 }
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LEFT = {"faces_px_max", "plates_px_max"}
+_DEFAULTS = frozenset({"held_in", "origin", "date", "mode"})
 _OFFICER_CLOCK = timedelta(minutes=10)
 """How far the signer's clock may be from the node's."""
 
@@ -124,6 +126,9 @@ class Declarations:
             raise RefusedError(
                 "the declaration is somebody else's, or was not signed now", remedy="sign it again"
             )
+        self._check_names(body["kind"], body["body"])
+        if body["until"] is not None and body["until"] < now.date().isoformat():
+            raise InputError("its last day has passed already", where="until", remedy="give a day to come")
         if body["kind"] == "review":
             self._check_review(body["body"]["recording"])
         identifier = digest_of(envelope.to_json())
@@ -146,6 +151,35 @@ class Declarations:
                 ),
             )
         return identifier
+
+    def _check_names(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Refuse a class or fact that the lawbook does not know: kept, it would stop every later movement."""
+        lawbook = self._node.lawbook
+        if kind == "facts":
+            data = body.get("data")
+            classes = data if isinstance(data, list) else [data] if data else []
+            facts = body.get("facts", {})
+        elif kind == "presumption":
+            # Defaults of the movement's form are presumed too; they are paths, not registered facts.
+            classes, facts = (
+                [],
+                {} if "." in body["fact"] or body["fact"] in _DEFAULTS else {body["fact"]: None},
+            )
+        else:
+            return
+        for name, known, what in (
+            *((one, one in lawbook.vocabulary, "class of data") for one in classes),
+            *((one, one in lawbook.register, "fact") for one in facts),
+        ):
+            if not known:
+                near = get_close_matches(str(name), [*lawbook.vocabulary.classes, *lawbook.register], 1)
+                raise InputError(
+                    f"the lawbook knows no {what} of the name {str(name)[:60]}",
+                    where="declaration",
+                    remedy=f"did you mean {near[0]}?"
+                    if near
+                    else "see lawbook/facts.yaml and vocabulary.yaml",
+                )
 
     def _check_review(self, recording: str) -> None:
         """A review stands in the place of a check's findings; where nothing was checked it would be a guess."""
@@ -197,9 +231,10 @@ class Declarations:
                     content["persons"] = body["persons"]
         return Declared(tuple(safeguards), contents, movement_facts)
 
-    def confirmed(self, day: date) -> frozenset[str]:
-        """Give the presumptions that are confirmed."""
-        return frozenset(json.loads(one["body"])["fact"] for one in self._in_force(day, "presumption"))
+    def confirmed(self, day: date) -> dict[str, Any]:
+        """Give, by fact, the value that an officer stated last for what the law lets one presume."""
+        bodies = [json.loads(one["body"]) for one in self._in_force(day, "presumption")]
+        return {one["fact"]: one["value"] for one in bodies}
 
     def evidenced(self, day: date) -> frozenset[str]:
         """Give the duties for which there is evidence."""

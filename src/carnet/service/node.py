@@ -27,6 +27,7 @@ from carnet.evidence.signing import PublicKey, Signer, read_private_file, write_
 from carnet.evidence.statements import Kind, Subject, statement, utc_text
 from carnet.law.lawbook import Lawbook, load_lawbook
 from carnet.model.canonical import canonical_json
+from carnet.model.countries import COUNTRIES
 from carnet.model.ids import Country, PersonId
 from carnet.transfer.courier import write_whole
 from carnet.transfer.gate import Gate
@@ -39,6 +40,13 @@ from carnet.vault.store import Vault
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _PERSON = re.compile(r"[a-z][a-z0-9._-]{0,40}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_LAST_PORT = 65535
+_PARTY = frozenset(
+    {
+        "id", "name", "established_in", "roles", "critical_infrastructure", "free_trade_zone", "facts",
+        "located_in", "relation", "owned_from", "certified_under",
+    }
+)  # fmt: skip
 _CONFIG = {"carnet_node", "name", "region", "operator", "control_port", "transfer_port", "keys", "lawbook"}
 
 
@@ -110,6 +118,17 @@ def make_node(folder: Path, config: NodeConfig, *, clock: Callable[[], datetime]
         raise NodeError(
             "a node has a name of small letters, digits and hyphens, and a region of two capital letters",
             remedy="for example: --name shanghai --region CN",
+        )
+    if config.region not in COUNTRIES:
+        raise NodeError("there is no such country", where="region", remedy="ISO 3166-1 alpha-2, such as CN")
+    for port in (config.control_port, config.transfer_port):
+        if not 0 < port <= _LAST_PORT:
+            raise NodeError("a port lies between 1 and 65535", where=str(port), remedy="choose another")
+    if strange := sorted(set(config.operator) - _PARTY):
+        raise NodeError(
+            f"an operator has no field {strange[0]}",
+            where="operator",
+            remedy=f"known: {', '.join(sorted(_PARTY))}",
         )
     if config.keys.resolve().is_relative_to(folder.resolve()):
         raise NodeError("the keys may not lie inside the node's folder", remedy="choose a folder beside it")

@@ -20,6 +20,7 @@ from carnet.model.factsheet import FactSheet, ReadState
 from carnet.model.filename import check_file_name
 from carnet.model.ids import Country, Digest, PersonId, RecordingId, new_recording_id
 from carnet.model.recording import Recording, StoredObject
+from carnet.model.vocabulary import check_classes
 from carnet.service.feed import Feed
 from carnet.service.looks import (
     AT_ONCE,
@@ -309,6 +310,7 @@ class Recordings:
         Raises:
             RefusedError: nothing in the recording can be redacted.
         """
+        check_classes(map(str, order.get("drop", ())), self._node.lawbook.vocabulary, where="drop")
         found = self.get(recording)
         names = self.names(recording)
         sheets = self.sheets(recording)

@@ -80,8 +80,8 @@ class Application:
     movement_now: Mapping[str, Any]
     decision_now: Decision
     adopted_lawbook: Digest | None
-    confirmed: frozenset[str]
-    """Presumptions that an officer has confirmed, by the fact's name."""
+    confirmed: Mapping[str, Any]
+    """What an officer stated of facts that the law lets one presume, by the fact's name."""
     evidenced: frozenset[str]
     """Duties for which there is evidence, by id."""
     receiver: Card | None
@@ -148,7 +148,16 @@ def check(
             remedy="nothing leaves before a lawbook that holds it is adopted",
         )
     # (6) Everything presumed was confirmed by a named officer.
-    if loose := sorted({one.fact for one in decision.assumed} - a.confirmed):
+    # A statement of another value is the opposite of a confirmation.
+    against = sorted(
+        one.fact for one in decision.assumed if a.confirmed.get(one.fact, one.value) != one.value
+    )
+    if against:
+        raise RefusedError(
+            f"an officer states otherwise than is presumed: {', '.join(against)}",
+            remedy="the movement has to state it, and the law is asked again",
+        )
+    if loose := sorted({one.fact for one in decision.assumed} - set(a.confirmed)):
         raise RefusedError(
             f"presumed and not confirmed by an officer: {', '.join(loose)}",
             remedy="the officer confirms it, or states otherwise: carnet node declare",

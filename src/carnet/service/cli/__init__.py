@@ -66,7 +66,10 @@ def _run(name: str, arguments: Sequence[str]) -> None:
 
     module = importlib.import_module(f"carnet.service.cli.{name}")
     # Not `app()`: that would install a traceback printer, and tracebacks must not show values.
-    typer.main.get_command(module.app).main(args=list(arguments), prog_name=f"carnet {name}")
+    try:
+        typer.main.get_command(module.app).main(args=list(arguments), prog_name=f"carnet {name}")
+    finally:
+        sys.stdout.flush()  # a full disk behind it is told here, and not by the interpreter's end
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -96,4 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
+        sys.stdout = None  # nobody reads it any more, and the interpreter must not flush it
         sys.exit(EXIT_OURS)
+    except OSError as error:
+        place = f" {error.filename}:" if error.filename else ""
+        sys.stderr.write(f"CAR-1002{place} {error.strerror or 'it cannot be read or written'}\n")
+        sys.exit(EXIT_INPUT)

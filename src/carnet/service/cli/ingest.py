@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from carnet.errors import InputError
-from carnet.service.cli.session import AsJson, KeyFile, NodeFolder, PersonName, open_client, print_json, say
+from carnet.service.cli.session import (
+    AsJson,
+    KeyFile,
+    NodeFolder,
+    PersonName,
+    open_client,
+    print_json,
+    say,
+    walk_files,
+)
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -43,7 +52,10 @@ def files_of(paths: list[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise InputError("there is no such file", where=str(path), remedy="check the path")
-        files += sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+        files += walk_files(path) if path.is_dir() else [path]
+    for one in files:
+        if not one.is_file():
+            raise InputError("it is no regular file", where=str(one), remedy="leave it out")
     if not files:
         raise InputError("there are no files in it", where=str(paths[0]), remedy="check the path")
     return files

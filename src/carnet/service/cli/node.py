@@ -136,7 +136,12 @@ def declare(
                     "a declaration has kind, body and until", where=str(file), remedy="see the how-to"
                 )
             until = form.get("until")
-            day = date.fromisoformat(str(until)) if until is not None else None
+            try:
+                day = date.fromisoformat(str(until)) if until is not None else None
+            except ValueError as error:
+                raise InputError(
+                    "until is no day", where=str(file), remedy="write it as 2027-01-31"
+                ) from error
             made = declaration(str(form.get("kind")), dict(form.get("body") or {}), until=day)
             say(f"declared: {made['kind']}  {client.declare(made)}")
 

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from carnet.errors import CarnetError, InputError, StorageFullError, UnreadableError
+from carnet.law.lawbook import load_lawbook
 from carnet.model.ids import DataClass
+from carnet.model.vocabulary import check_classes
+from carnet.service.cli.session import walk_files
 
 if TYPE_CHECKING:
     from carnet.deidentify.order import RedactionOrder, RedactionReport
@@ -138,7 +141,7 @@ def _folder(
     """Redact every file of a folder into a new one, which appears when all is done."""
     from carnet.deidentify.redact import suggested_name
 
-    files = [one for one in sorted(source.rglob("*")) if one.is_file() and not one.is_symlink()]
+    files = [one for one in walk_files(source) if one.is_file() and not one.is_symlink()]
     if not files:
         raise UnreadableError("the folder holds no file", where=str(source))
     _need_room(out.parent, sum(one.stat().st_size for one in files))
@@ -206,10 +209,12 @@ def redact(
     """
     from carnet.deidentify.order import RedactionOrder
 
+    dropped = [DataClass(one.strip()) for one in drop.split(",") if one.strip()]
+    check_classes(dropped, load_lawbook().vocabulary, where="--drop")
     order = RedactionOrder.from_json(
         {
             "remove": [one.strip() for one in remove.split(",") if one.strip()],
-            "drop": [DataClass(one.strip()) for one in drop.split(",") if one.strip()],
+            "drop": dropped,
             "trim_head_s": trim_head,
             "trim_tail_s": trim_tail,
             "setting": setting,

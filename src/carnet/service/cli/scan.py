@@ -20,6 +20,7 @@ import typer
 from carnet.errors import CarnetError, InputError, MissingExtraError, UnreadableError
 from carnet.model.countries import COUNTRIES
 from carnet.model.factsheet import FactSheet, ReadState
+from carnet.service.cli.session import walk_files
 from carnet.service.workers import Worker
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -133,11 +134,7 @@ def _files(paths: list[str]) -> Iterator[tuple[Path, str]]:
         root = Path(text)
         if not root.exists() and not root.is_symlink():
             raise UnreadableError("there is no such file or folder", where=text, remedy="check the path")
-        found = (
-            sorted(one for one in root.rglob("*") if one.is_symlink() or not one.is_dir())
-            if root.is_dir()
-            else [root]
-        )
+        found = walk_files(root) if root.is_dir() else [root]
         for path in found:
             if path not in seen:
                 seen.add(path)
