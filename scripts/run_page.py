@@ -8,8 +8,10 @@ ports, numbers marked so) is put out of sight on both sides. `--write` puts the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -108,17 +110,23 @@ def run_page(page: Path) -> list[Ran]:
             for key, value in os.environ.items()
             if not key.startswith("CARNET_") and key not in {"FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"}
         } | {"CARNET_PYTHON": sys.executable, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-        shell = subprocess.run(
+        shell = subprocess.Popen(
             ["bash", "-c", "\n".join(script)],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-            timeout=_SECONDS,
+            start_new_session=True,
         )
-        printed = re.split(rf"\n?{_MARK} \d+\n", shell.stdout)[1:]
+        try:
+            stdout, _ = shell.communicate(timeout=_SECONDS)
+        finally:
+            # A page may start nodes; none outlives it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+        printed = re.split(rf"\n?{_MARK} \d+\n", stdout)[1:]
         return [
             Ran(command, _plain(said, folder, ports), _plain(out, folder, ports))
             for (command, said), out in zip(commands, printed, strict=True)
