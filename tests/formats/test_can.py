@@ -66,6 +66,17 @@ def test_lines_that_are_no_frames_are_said():
     assert reader.outside()[0].data.startswith(b"# driver")
 
 
+def test_a_second_pass_that_ends_early_does_not_make_a_log_whole():
+    reader = open_recording(
+        io.BytesIO(b"# driver: somebody\n(1.5) can0 123#AA\n(1.6) can0 123#AB\n(1.7"), "x"
+    )
+    list(reader.messages())
+    next(iter(reader.messages()))
+    assert reader.state is ReadState.PARTLY
+    assert "2 lines" in reader.reason
+    assert [one.data[:4] for one in reader.outside()] == [b"# dr", b"(1.7"]
+
+
 @given(st.integers(0, 2**29 - 1), st.binary(max_size=8), st.integers(0, 10**9))
 def test_what_candump_writes_is_read_back(number, data, micros):
     digits = f"{number:03X}" if number < 2**11 else f"{number:08X}"

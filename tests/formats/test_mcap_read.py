@@ -51,6 +51,16 @@ def test_reads_what_the_reference_reader_reads(shared, name):
     assert mine == theirs
 
 
+def test_a_second_pass_that_ends_early_does_not_make_a_file_whole():
+    data = small_mcap()
+    reader = opened(data[: len(data) * 2 // 3])
+    list(reader.messages())
+    assert reader.state is ReadState.PARTLY
+    said = reader.reason
+    next(iter(reader.messages()))
+    assert (reader.state, reader.reason) == (ReadState.PARTLY, said)
+
+
 @pytest.mark.parametrize("compression", list(CompressionType))
 def test_every_compression_and_what_lies_outside(compression):
     reader = opened(small_mcap(compression))

@@ -94,7 +94,6 @@ class CandumpReader(Reader):
         self._source = source
         self._buses: dict[str, Stream] = {}
         self._outside: list[OutsideText] = []
-        self._complete = False
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -107,24 +106,18 @@ class CandumpReader(Reader):
         self._read_all()
         return tuple(self._outside)
 
-    def _read_all(self) -> None:
-        if not self._complete:
-            for _ in self.messages():
-                pass
-
     def messages(self) -> Iterator[Message]:
         """Give every frame in the order of its line."""
         self._source.seek(0)
-        self._lost.clear()
-        self._outside.clear()
+        outside: list[OutsideText] = []
         bad = count = 0
         while line := self._source.readline(_LONGEST_LINE):
             found = frame_of_line(line)
             if found is None:
                 if line.strip():
                     bad += 1
-                    if len(self._outside) < _MOST_OPEN:
-                        self._outside.append(OutsideText("line that is no frame", "", line))
+                    if len(outside) < _MOST_OPEN:
+                        outside.append(OutsideText("line that is no frame", "", line))
                 continue
             bus, frame = found
             stream = self._buses.setdefault(
@@ -136,6 +129,7 @@ class CandumpReader(Reader):
             self.lose(f"{bad} lines are not frames")
         if not count:
             self.block("the log holds no frame")
+        self._outside = outside
         self._complete = True
 
 

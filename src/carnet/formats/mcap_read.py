@@ -132,7 +132,6 @@ class McapReader(Reader):
         self.schemas: dict[int, Schema] = {}
         self._channels: dict[int, Stream] = {}
         self._outside: list[OutsideText] = []
-        self._complete = False
         self._count = 0
 
     @property
@@ -146,16 +145,9 @@ class McapReader(Reader):
         self._read_all()
         return tuple(self._outside)
 
-    def _read_all(self) -> None:
-        if not self._complete:
-            for _ in self.messages():
-                pass
-
     def messages(self) -> Iterator[Message]:
         """Give every whole message in file order."""
         self._source.seek(0)
-        self._lost.clear()
-        self._blocked = None
         self._channels.clear()
         self.schemas.clear()
         self._outside.clear()

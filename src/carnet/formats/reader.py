@@ -89,6 +89,7 @@ class Reader(ABC):
     def __init__(self) -> None:
         self._lost: list[str] = []
         self._blocked: str | None = None
+        self._complete = False
 
     @property
     @abstractmethod
@@ -103,8 +104,16 @@ class Reader(ABC):
     def outside(self) -> tuple[OutsideText, ...]:
         """Give what lies outside payloads, as far as the file was read."""
 
+    def _read_all(self) -> None:
+        if not self._complete:
+            for _ in self.messages():
+                pass
+
     def lose(self, what: str) -> None:
-        """Remember that something could not be read; the same sentence counts once."""
+        """Remember that something could not be read; the same sentence counts once.
+
+        It stays known when the file is read again: a second pass that ends early must not make it whole.
+        """
         if what not in self._lost:
             self._lost.append(what)
 
