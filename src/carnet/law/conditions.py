@@ -92,10 +92,23 @@ class Always:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
-    """Every part holds."""
+class _Joined:
+    """Conditions joined to one."""
 
     parts: tuple[Condition, ...]
+
+    def atom(self, asked: Asked, at: int) -> Atom | None:
+        """Ask the first unknown part."""
+        return _first_atom(self.parts, asked, at)
+
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
+        """Give the comparisons of all parts."""
+        return tuple(leaf for part in self.parts for leaf in part.leaves(open_only=open_only))
+
+
+@dataclass(frozen=True, slots=True)
+class All(_Joined):
+    """Every part holds."""
 
     def test(self, asked: Asked, at: int) -> bool | None:
         """False as soon as one part is false."""
@@ -108,20 +121,10 @@ class All:
                 out = None
         return out
 
-    def atom(self, asked: Asked, at: int) -> Atom | None:
-        """Ask the first unknown part."""
-        return _first_atom(self.parts, asked, at)
-
-    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
-        """Give the comparisons of all parts."""
-        return tuple(leaf for part in self.parts for leaf in part.leaves(open_only=open_only))
-
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
+class AnyOf(_Joined):
     """At least one part holds."""
-
-    parts: tuple[Condition, ...]
 
     def test(self, asked: Asked, at: int) -> bool | None:
         """True as soon as one part is true."""
@@ -133,14 +136,6 @@ class AnyOf:
             if found is None:
                 out = None
         return out
-
-    def atom(self, asked: Asked, at: int) -> Atom | None:
-        """Ask the first unknown part."""
-        return _first_atom(self.parts, asked, at)
-
-    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
-        """Give the comparisons of all parts."""
-        return tuple(leaf for part in self.parts for leaf in part.leaves(open_only=open_only))
 
 
 @dataclass(frozen=True, slots=True)
