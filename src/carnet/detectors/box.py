@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,26 @@ def boxes_of(corners: NDArray[np.float32], scores: NDArray[np.float32], width: i
     return found
 
 
+def best_boxes(
+    passes: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]], overlap: float, width: int, height: int
+) -> list[Box]:
+    """Join what several looks at one picture found: the best of what overlaps, clipped to the picture.
+
+    Args:
+        passes: at least one pair of corners (N x 4: left, top, right, bottom, in pixels) and scores (N).
+        overlap: see `keep_best`.
+        width: of the picture, in pixels.
+        height: likewise.
+
+    Returns:
+        Boxes, best first.
+    """
+    all_corners, all_scores = zip(*passes, strict=True)
+    corners, scores = np.concatenate(all_corners), np.concatenate(all_scores)
+    kept = keep_best(corners, scores, overlap)
+    return boxes_of(corners[kept], scores[kept], width, height)
+
+
 def as_bgr(picture: NDArray[np.generic]) -> Picture:
     """Give a decoded picture as H x W x 3 with 8 bits, whatever OpenCV made of the file.
 
@@ -89,7 +110,7 @@ def as_bgr(picture: NDArray[np.generic]) -> Picture:
         ValueError: for an array that is no picture of 8 or 16 bits with 1, 3 or 4 channels.
     """
     if picture.dtype == np.uint16:
-        picture = (picture >> 8).astype(np.uint8)  # type: ignore[operator]
+        picture = (picture >> 8).astype(np.uint8)  # type: ignore[operator] # an integer dtype, tested above
     if picture.dtype != np.uint8:
         raise ValueError("a picture has 8 or 16 bits a channel")
     pixels: Picture = picture.astype(np.uint8, copy=False)

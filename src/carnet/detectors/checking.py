@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carnet.detectors.box import Box, Picture, boxes_of, keep_best
+from carnet.detectors.box import Box, Picture, best_boxes, boxes_of
 from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
 from carnet.model.factsheet import Tool
 
@@ -60,9 +60,7 @@ class CheckingFaceDetector:
             places = [(x, y) for y in _starts(height, side) for x in _starts(width, side)]
             for first in range(0, len(places), _BATCH):
                 self._look(image, places[first : first + _BATCH], side, corners, scores)
-        all_corners, all_scores = np.concatenate(corners), np.concatenate(scores)
-        kept = keep_best(all_corners, all_scores, _FACE_OVERLAP)
-        return boxes_of(all_corners[kept], all_scores[kept], width, height)
+        return best_boxes(zip(corners, scores, strict=True), _FACE_OVERLAP, width, height)
 
     def _look(
         self,

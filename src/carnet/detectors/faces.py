@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carnet.detectors.box import Box, Picture, boxes_of, keep_best
+from carnet.detectors.box import Box, Picture, best_boxes
 from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
 from carnet.model.factsheet import Tool
 
@@ -60,10 +60,7 @@ class FaceDetector:
         height, width = image.shape[:2]
         factors = sorted({min(one.up, one.longest / max(width, height)) for one in self._scales})
         passes = [self._at(image, factor) for factor in factors]
-        corners = np.concatenate([one for one, _ in passes])
-        scores = np.concatenate([one for _, one in passes])
-        kept = keep_best(corners, scores, _OVERLAP)
-        return boxes_of(corners[kept], scores[kept], width, height)
+        return best_boxes(passes, _OVERLAP, width, height)
 
     def _at(self, image: Picture, factor: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         height, width = image.shape[:2]

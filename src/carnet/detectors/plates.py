@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carnet.detectors.box import Box, Picture, boxes_of, keep_best
+from carnet.detectors.box import Box, Picture, best_boxes
 from carnet.detectors.faces import Setting
 from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
 from carnet.model.factsheet import Tool
@@ -63,10 +63,7 @@ class PlateDetector:
         """
         height, width = image.shape[:2]
         passes = [self._at(image, long_side) for long_side in self._long_sides]
-        corners = np.concatenate([one for one, _ in passes])
-        scores = np.concatenate([one for _, one in passes])
-        kept = keep_best(corners, scores, _OVERLAP)
-        return boxes_of(corners[kept], scores[kept], width, height)
+        return best_boxes(passes, _OVERLAP, width, height)
 
     def _at(self, image: Picture, long_side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         height, width = image.shape[:2]
