@@ -45,7 +45,7 @@ def segment(marker: int, content: bytes) -> bytes:
 def exif(order: str = "<") -> bytes:
     """Main directory: Artist, GPS directory with a latitude; second directory: a thumbnail."""
     mark = b"II*\x00" if order == "<" else b"MM\x00*"
-    pack = lambda form, *values: struct.pack(order + form, *values)  # noqa: E731
+    pack = lambda form, *values: struct.pack(order + form, *values)  # noqa: E731 -- the order is bound once
     thumb = jpeg()
     main_at, gps_at, second_at, text_at, rational_at, thumb_at = 8, 38, 56, 86, 100, 124
     data = mark + pack("I", main_at)

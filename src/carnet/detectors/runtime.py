@@ -13,7 +13,7 @@ def load_openvino() -> Any:
     converts at run time, so the converter is never imported: an entry of None makes its import fail, which
     OpenVINO allows for.
     """
-    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("openvino.tools.ovc", None)  # type: ignore[arg-type] # such an entry may be None
     import openvino
 
     return openvino

@@ -197,7 +197,7 @@ def decode_png(data: bytes) -> NDArray[Any]:
     pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise UnreadableError("the PNG does not decode", where="picture")
-    made: NDArray[Any] = pixels if pixels.ndim == 3 else pixels[:, :, None]  # noqa: PLR2004
+    made: NDArray[Any] = pixels if pixels.ndim == 3 else pixels[:, :, None]  # noqa: PLR2004 -- with channels
     return made
 
 

@@ -74,7 +74,7 @@ class Asking:
         found = self.values.get((at, fact))
         if found is None:
             found = self.values.get((MOVEMENT, fact), EVERYTHING)
-        return found  # type: ignore[no-any-return]
+        return found  # type: ignore[no-any-return] # values of all kinds; a number's is an interval
 
     def key(self, at: int, fact: str, over: tuple[str, ...] | None) -> Any:
         """Give the key under which a value, or a narrower interval, is assumed."""

@@ -247,7 +247,7 @@ class _Comparison:
     def _is_determined(self, name: str, order: str, values: tuple[str, ...]) -> bool:
         for content in self.decision.contents:
             if content.name == name:
-                found = content.determinations.get(order)  # type: ignore[call-overload]
+                found = content.determinations.get(order)  # type: ignore[call-overload] # the case names it as text
                 if found:
                     return all(value in found for value in values)
                 return content.determination in values
@@ -256,7 +256,7 @@ class _Comparison:
     def accepted(self) -> Mapping[str, Any] | None:
         for one in self.expect.get("accept", ()):
             if one["verdict"] == self.verdict and ("routes" not in one or self.routes_fit(one["routes"])):
-                return one  # type: ignore[no-any-return]
+                return one  # type: ignore[no-any-return] # from YAML
         return None
 
     def sound(self, allowed: Iterable[str]) -> bool:

@@ -42,7 +42,7 @@ class RestsOn:
 
 def shown(value: Any) -> Any:
     """Give a value as JSON shows it; an interval becomes its bounds, the unknown `None`."""
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value):  # noqa: PLR2004
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value):  # noqa: PLR2004 -- a pair of bounds
         low, high = value
         if low == high:
             return low

@@ -150,7 +150,7 @@ class Judge(Asking):
             unless = {live.rule.detail["unless"] for live in mine}
             if any(other in standing for other in unless if other is not None):
                 continue
-            truth, atom = self._any("requires", lambda live, want=need: live.rule.detail["need"] == want)  # type: ignore[misc]
+            truth, atom = self._any("requires", lambda live, want=need: live.rule.detail["need"] == want)  # type: ignore[misc] # mypy infers no lambda with a default
             if truth is None:
                 return standing, _must(atom)
             if truth is True:

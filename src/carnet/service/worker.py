@@ -88,7 +88,7 @@ class _RemoteSource(io.RawIOBase):
     def tell(self) -> int:
         return self._position
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # `io` says Buffer, which 3.11 cannot name
         view = memoryview(buffer).cast("B")
         wanted = max(0, min(len(view), self._size - self._position, LARGEST_FRAME))
         if wanted == 0:

@@ -115,7 +115,7 @@ class SealedFile(io.RawIOBase):
             self._held = (index, self._segments.open(index, self._file.read(length), last=last))
         return self._held[1]
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override] # `io` says Buffer, which 3.11 cannot name
         """Read up to the buffer's length."""
         view = memoryview(buffer).cast("B")
         wanted = max(0, min(len(view), self._size - self._position))
