@@ -1,11 +1,13 @@
 # Two commands a new user needs: `make demo` and `make test`. Each sets itself up.
 # Which Python makes the environment; empty takes the first of python3, python3.13, … that is new enough.
 PYTHON ?=
+# Published cases beside the checkout, where there are any.
+CASEBOOK := $(wildcard ../shared/casebook)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-fast lint types contracts law-check check bench lock clean setup reference
+.PHONY: demo test test-fast lint types contracts law-check law-mutants check bench lock clean setup reference
 
 setup: $(STAMP)
 
@@ -34,6 +36,10 @@ contracts: $(STAMP)
 
 law-check: $(STAMP)
 	@$(BIN)/carnet law check
+
+# Change every number, day and condition of the law once: which case notices? Names what survives.
+law-mutants: $(STAMP)
+	@$(BIN)/carnet law mutants $(CASEBOOK)
 
 check: lint types contracts law-check test
 

@@ -7,7 +7,9 @@ lawbook does not hold is *not modelled*, which is no failure of the run.
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,8 +34,11 @@ _CASE_KEYS = (
     "why",
     "says",
     "silent",
+    "made_by",
+    "each",
 )
 ORIGINS = ("published", "built")
+MAKERS = ("person", "program")
 KINDS = ("example", "decision", "reported", "rule", "variant")
 _EXPECT = (
     "verdict",
@@ -61,8 +66,10 @@ class Case:
     """One case.
 
     Attributes:
-        says, silent: rules that must, and must not, be among the findings and duties. Own cases use them for
-            rules that report without deciding; the casebook has no such key.
+        says, silent: rules that must, and must not, be among the findings and duties; `RULE#2` is a rule's
+            second duty. Own cases use them for rules that report without deciding; the casebook has no such key.
+        made_by: `program` where a program wrote the case from the lawbook itself: such a case repeats the rule
+            and cannot show that it is wrong. Own cases only.
     """
 
     id: str
@@ -76,6 +83,7 @@ class Case:
     place: str
     says: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    made_by: str = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,36 +152,77 @@ def read_cases(text: str, source: str) -> tuple[Case, ...]:
         MovementError: a case's movement is not a movement.
     """
     top = Node.of_text(text, source)
-    top.keys(("cases",), ("group", "rule"))
+    top.keys(("cases",), ("group", "rule", "made_by"))
+    made_by = top["made_by"].word(MAKERS, "the maker") if "made_by" in top else "person"
     out: list[Case] = []
     for node in top["cases"].each():
         node.keys(("id", "movement", "expect", "jurisdictions", "source"), _CASE_KEYS)
         node["expect"].keys(("verdict",), _EXPECT)
-        name = node["id"].text()
-        if any(case.id == name for case in out):
-            raise node["id"].error(f"the case {name} is there twice", "rename one of them")
-        out.append(
-            Case(
-                id=name,
-                title=node["title"].text() if "title" in node else name,
-                origin=node["origin"].word(ORIGINS, "the origin") if "origin" in node else "built",
-                kind=node["kind"].word(KINDS, "the kind") if "kind" in node else "rule",
-                certainty=node["certainty"].word(
-                    ("official", "enforcement", "commentary", *CERTAINTIES), "the certainty"
-                )
-                if "certainty" in node
-                else "commentary",
-                jurisdictions=node["jurisdictions"].words(),
-                movement=parse_movement(node["movement"].value, source=f"{source}, case {name}"),
-                expect=node["expect"].value,
-                place=node.doc.where(node.path),
-                says=node["says"].words() if "says" in node else (),
-                silent=node["silent"].words() if "silent" in node else (),
-            )
-        )
+        for name, movement in _each(node):
+            if any(case.id == name for case in out):
+                raise node["id"].error(f"the case {name} is there twice", "rename one of them")
+            out.append(_case(node, name, movement, f"{source}, case {name}", made_by))
     if not out:
         raise LawbookError("there is no case", where=source, remedy="add one")
     return tuple(out)
+
+
+def _case(node: Node, name: str, movement: Any, source: str, made_by: str) -> Case:
+    return Case(
+        id=name,
+        title=node["title"].text() if "title" in node else name,
+        origin=node["origin"].word(ORIGINS, "the origin") if "origin" in node else "built",
+        kind=node["kind"].word(KINDS, "the kind") if "kind" in node else "rule",
+        certainty=node["certainty"].word(
+            ("official", "enforcement", "commentary", *CERTAINTIES), "the certainty"
+        )
+        if "certainty" in node
+        else "commentary",
+        jurisdictions=node["jurisdictions"].words(),
+        movement=parse_movement(movement, source=source),
+        expect=node["expect"].value,
+        place=node.doc.where(node.path),
+        says=node["says"].words() if "says" in node else (),
+        silent=node["silent"].words() if "silent" in node else (),
+        made_by=node["made_by"].word(MAKERS, "the maker") if "made_by" in node else made_by,
+    )
+
+
+def _each(node: Node) -> list[tuple[str, Any]]:
+    """Give the movements that a case stands for: one, or with `each` one for every value of a list.
+
+    `each: {at: [destination, recipient.established_in], values: [AD, AR]}` puts every value at all the paths.
+    """
+    name, movement = node["id"].text(), node["movement"].value
+    if "each" not in node:
+        return [(name, movement)]
+    node["each"].keys(("at", "values"))
+    out: list[tuple[str, Any]] = []
+    for value in node["each"]["values"].each():
+        one = copy.deepcopy(movement)
+        for path in node["each"]["at"].each():
+            _put(one, path, value.value)
+        out.append((f"{name}-{str(value.value).lower()}", one))
+    if not out:
+        raise node["each"].error("an empty list stands for no case", "name at least one value")
+    return out
+
+
+def _put(movement: Any, path: Node, value: Any) -> None:
+    steps: list[Any] = [
+        int(one[1:-1]) if one.startswith("[") else one
+        for one in re.findall(r"[^.\[\]]+|\[\d+\]", path.text())
+    ]
+    at = movement
+    try:
+        for step in steps[:-1]:
+            at = at[step]
+        at[steps[-1]] = value
+    except (KeyError, IndexError, TypeError):
+        raise path.error(
+            f"the movement has no place {path.text()!r}",
+            "write it as recipient.established_in or contents[0].data",
+        ) from None
 
 
 class _Comparison:
@@ -234,7 +283,7 @@ class _Comparison:
         findings = [one for entry in self.decision.jurisdictions for one in entry.findings]
         findings += [one for content in self.decision.contents for one in content.findings]
         spoke = {one.rule for one in findings if one.outcome != "undecided"}
-        spoke |= {duty.id.split("#")[0] for duty in self.decision.duties}
+        spoke |= {name for duty in self.decision.duties for name in (duty.id, duty.id.split("#")[0])}
         for rule in self.case.says:
             self.want(rule in spoke, f"{rule} says nothing")
         for rule in self.case.silent:

@@ -253,6 +253,13 @@ def read_rule(node: Node, instruments: Mapping[str, Instrument]) -> Rule:
     )
 
 
+def _some(node: Node) -> tuple[str, ...]:
+    words = node.words()
+    if not words:
+        raise node.error("a need without a route says nothing", "name a route, or write prohibits: true")
+    return words
+
+
 def _detail(effect: str, node: Node) -> Any:
     match effect:
         case "determines":
@@ -264,13 +271,13 @@ def _detail(effect: str, node: Node) -> Any:
             node.keys(("need", "routes"), ("done_by", "unless"))
             return {
                 "need": node["need"].text(),
-                "routes": node["routes"].words(),
+                "routes": _some(node["routes"]),
                 "done_by": node["done_by"].words() if "done_by" in node else (),
                 "unless": node["unless"].text() if "unless" in node else None,
             }
         case "offers":
             node.keys(("need", "routes"))
-            return {"need": node["need"].text(), "routes": node["routes"].words()}
+            return {"need": node["need"].text(), "routes": _some(node["routes"])}
         case "satisfies":
             node.keys(("need", "by"))
             return {"need": node["need"].text(), "by": node["by"].text()}

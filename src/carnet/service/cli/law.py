@@ -87,7 +87,8 @@ def case_files(paths: list[Path]) -> list[Path]:
     return out
 
 
-def _read(paths: list[Path]) -> list[Case]:
+def read_all(paths: list[Path]) -> list[Case]:
+    """Read the cases of files and folders."""
     cases: list[Case] = []
     for path in case_files(paths):
         try:
@@ -126,7 +127,7 @@ def score_cases(
 
     Example: carnet law test casebook/
     """
-    score = run_cases(_read(cases), load_lawbook(lawbook))
+    score = run_cases(read_all(cases), load_lawbook(lawbook))
     if as_json:
         sys.stdout.write(json.dumps(score.to_mapping(), ensure_ascii=False, indent=2) + "\n")
     else:
@@ -164,7 +165,7 @@ def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
     book = load_lawbook(lawbook)
     folder = lawbook or default_folder()
     paths = sorted(folder.glob("*/cases/*.yaml"))
-    cases = _read(paths) if paths else []
+    cases = read_all(paths) if paths else []
     score = run_cases(cases, book)
     problems: list[dict[str, Any]] = [one.to_mapping() for one in check_cases(book, cases)]
     problems += [
@@ -188,3 +189,23 @@ def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
         sys.stdout.write("\n".join([*out, ""]))
     if problems:
         raise typer.Exit(EXIT_CHECK_FAILED)
+
+
+@app.command("mutants")
+def law_mutants(
+    cases: Annotated[list[Path] | None, typer.Argument(help="More case files, or folders of them.")] = None,
+    order: Annotated[list[str] | None, typer.Option(help="Only this legal order; repeatable.")] = None,
+    least: Annotated[float, typer.Option(help="Exit 6 below this share of killed mutants.")] = 0.0,
+    every: Annotated[
+        bool, typer.Option("--every", help="Name survivors of classes and effects too.")
+    ] = False,
+    as_json: JsonOption = False,
+    lawbook: LawbookOption = None,
+) -> None:
+    """Change every threshold, comparison, date and condition once, and see whether a case notices.
+
+    Example: carnet law mutants casebook/ --order CN
+    """
+    from carnet.service.cli.mutants import mutants
+
+    mutants(cases or [], orders=order or [], lawbook=lawbook, as_json=as_json, least=least, show=every)
