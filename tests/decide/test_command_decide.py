@@ -162,7 +162,7 @@ cases:
     [
         ("CN", "permitted", 0, "preferred"),
         ("CN", "prohibited", 6, "failed"),
-        ("US", "prohibited", 0, "not modelled"),
+        ("BR", "prohibited", 0, "not modelled"),
     ],
 )
 def test_law_test_scores_cases(run, tmp_path, order, verdict, code, outcome):

@@ -41,10 +41,10 @@ def test_a_dashcam_recording_goes_from_peking_to_vienna(shared, tmp_path):
 def test_pictures_and_a_drive_from_elsewhere_end_where_the_law_ends_them(shared, tmp_path):
     recording = shared / "data" / "recordings" / "comma2k19_rav4_first40s.mcap"
     told = tell(
-        tmp_path / "demo", "--recording", str(recording), "--sender", "detroit:US", "--receiver", "lyon:FR"
+        tmp_path / "demo", "--recording", str(recording), "--sender", "detroit:US", "--receiver", "recife:BR"
     )
     assert "countries US" in told
-    assert "the law of US is not in the lawbook" in told
+    assert "the law of BR is not in the lawbook" in told
     assert "nothing leaves detroit" in told
     assert "dossier:" not in told
     assert not (tmp_path / "demo" / "movement.dossier").exists()

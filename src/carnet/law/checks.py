@@ -28,6 +28,7 @@ ALWAYS_KNOWN = frozenset(
         "mode",
         "activity",
         "about",
+        "content.about",
         "places",
         "recipient_in",
         "exporter.established_in",

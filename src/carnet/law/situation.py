@@ -109,6 +109,12 @@ def _content_values(
             stated[name] = given
     if content.removed is not None:
         stated["removed"] = content.removed
+    if content.made_by is not None:
+        maker = {
+            "made_by.established_in": content.made_by.established_in,
+            "made_by.owned_from": content.made_by.owned_from,
+        }
+        stated |= {name: value for name, value in maker.items() if value is not None}
     items = _Items(register, content.removed, stated)
     items.run("content")
     path = f"contents.{content.name}"
@@ -315,6 +321,7 @@ def situation(movement: Movement, day: date, register: Register, vocabulary: Voc
     presumed = {e.name: Assumed(e.name, e.presumed, e.presumed_because or "") for e in register.presumed}
     for number, content in enumerate(movement.contents):
         claims, clashes = _content_values(content, number, register, vocabulary, values)
+        values[number, "content.about"] = content.about or (movement.origin,)
         claimed |= claims
         if clashes:
             contradicted[number] = clashes
