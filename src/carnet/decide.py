@@ -71,9 +71,9 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
         law = order.on(day)
         spoken_for |= law.countries
         judge = Judge(law, facts)
-        if law.reach.test(judge, MOVEMENT) is not False:
+        if judge.reached() is not False:
             answers.append(_ask(order, judge, facts, explain=explain))
-    silent = tuple(sorted(set(facts.values[MOVEMENT, "places"]) - spoken_for))
+    silent = tuple(sorted(set(facts.own[MOVEMENT]["places"]) - spoken_for))
     answers.sort(key=lambda one: (-STRICTNESS.index(one.entry.verdict), one.entry.code))
     entries = tuple(one.entry for one in answers)
     verdict = strictest(tuple(entry.verdict for entry in entries))
@@ -225,7 +225,7 @@ def _determine(
 
 def _exceptional(judge: Judge) -> tuple[str, ...]:
     out: list[str] = []
-    for live in judge.law.movement.get("exceptional", ()):
+    for live in judge.moving.get("exceptional", ()):
         if live.when.test(judge, MOVEMENT) is not False and live.rule.detail not in out:
             out.append(live.rule.detail)
     return tuple(out)

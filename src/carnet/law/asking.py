@@ -7,6 +7,7 @@ looked at again, unless its number is combined over contents.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from carnet.law.compiled import DERIVED, LiveRule, OrderLaw
@@ -23,18 +24,32 @@ class ImpossibleError(Exception):
 
 
 class Asking:
-    """One order's law before one movement."""
+    """One order's law before one movement.
+
+    Attributes:
+        own: what each content, and last the movement, is known or assumed to be, by fact.
+        views: the same with the movement's facts among those of each content.
+        shared: what terms were found to say; forgotten whenever something is assumed.
+        live: the rules about each content that may hold.
+        moving: the rules about the movement that may hold, by effect.
+    """
 
     def __init__(self, law: OrderLaw, facts: Situation) -> None:
         self.law = law
         self.facts = facts
         self.movement = facts.movement
         self.count = len(facts.movement.contents)
-        self.values: dict[Any, Any] = dict(facts.values)
-        self.candidates: list[tuple[LiveRule, ...]] = [law.content.get(name, ()) for name in facts.classes]
+        self.own: tuple[dict[Any, Any], ...] = facts.own
+        self.views: list[dict[Any, Any]] = list(facts.views)
+        self.shared: dict[Any, Truth] = {}
+        self.narrowed: dict[Any, Interval] = {}
+        self.live: list[tuple[LiveRule, ...]] = []
+        self.about_all: tuple[LiveRule, ...] = ()
+        self.moving: dict[str, list[LiveRule]] = {}
         self.status: list[dict[str, Truth]] = [{} for _ in facts.classes]
         self.exempt: list[dict[str, Truth]] = [{} for _ in facts.classes]
         self._stale = set(range(self.count))
+        self._untouched = True
         self.cells = 0
         self.assuming = 0
         self.spent = 0
@@ -43,27 +58,54 @@ class Asking:
         self._members: dict[tuple[str, ...], list[int]] = {}
         self._memo: dict[tuple[int, int], Truth] | None = None
 
+    def reached(self) -> Truth:
+        """Say whether the order has a say."""
+        found = self.law.reached(self, MOVEMENT)
+        # Before its first modelled day an order's reach is read with the terms of that day.
+        self.shared.clear()
+        return found
+
+    def _select(self) -> None:
+        """Find the rules that what is known leaves possible."""
+        law = self.law
+        whole = self.views[-1]
+        self.about_all = law.of_class(None).index.possible(whole, self._widest(MOVEMENT))
+        moving = self.moving
+        for live in self.about_all:
+            if live.rule.exception_to is None:
+                moving.setdefault(live.rule.effect, []).append(live)
+        self.live = [
+            law.of_class(name).index.possible(self.views[at], self._widest(at))
+            for at, name in enumerate(self.facts.classes)
+        ]
+
+    @property
+    def candidates(self) -> list[tuple[LiveRule, ...]]:
+        """Every rule that speaks of each content's class, whether or not it can hold."""
+        return [self.law.content.get(name, ()) for name in self.facts.classes]
+
+    def _widest(self, at: int) -> Callable[[str, tuple[str, ...] | None], Interval]:
+        """Give the bounds that no completion leaves."""
+
+        def bounds(fact: str, over: tuple[str, ...] | None) -> Interval:
+            if not fact.startswith("year."):
+                return self._combined(fact, over) if over is not None else self.number(at, fact, None)
+            before = self._before(fact)
+            return (before[0], before[1] + sum(one.get("persons", EVERYTHING)[1] for one in self.own[:-1]))
+
+        return bounds
+
     # What conditions ask ------------------------------------------------------------------------------
 
     def known(self, at: int, fact: str) -> Any:
         """Give a plain value; `None` is unknown."""
-        value = self.values.get((at, fact))
-        return self.values.get((MOVEMENT, fact)) if value is None and at != MOVEMENT else value
+        return self.views[at].get(fact)
 
     def member(self, at: int, fact: str, operator: str, operand: Any) -> Any:
         """Give a value, or what is assumed of one comparison with it."""
-        values = self.values
-        value = values.get((at, fact))
-        if value is not None:
-            return value
-        if at != MOVEMENT:
-            value = values.get((MOVEMENT, fact))
-            if value is not None:
-                return value
-        if not self.assuming:
-            return None
-        value = values.get((at, fact, operator, operand))
-        return values.get((MOVEMENT, fact, operator, operand)) if value is None else value
+        view = self.views[at]
+        value = view.get(fact)
+        return view.get((fact, operator, operand)) if value is None and self.assuming else value
 
     def number(self, at: int, fact: str, over: tuple[str, ...] | None) -> Interval:
         """Give the bounds of a number."""
@@ -71,10 +113,8 @@ class Asking:
             return self._year(fact)
         if over is not None:
             return self._narrow(self._combined(fact, over), ("over", fact, over))
-        found = self.values.get((at, fact))
-        if found is None:
-            found = self.values.get((MOVEMENT, fact), EVERYTHING)
-        return found  # type: ignore[no-any-return] # values of all kinds; a number's is an interval
+        found: Interval = self.views[at].get(fact, EVERYTHING)
+        return found
 
     def key(self, at: int, fact: str, over: tuple[str, ...] | None) -> Any:
         """Give the key under which a value, or a narrower interval, is assumed."""
@@ -87,7 +127,7 @@ class Asking:
         return (at if entry is not None and entry.scope == "content" else MOVEMENT, fact)
 
     def _narrow(self, found: Interval, key: Any) -> Interval:
-        assumed = self.values.get(key)
+        assumed = self.narrowed.get(key)
         if assumed is None:
             return found
         low, high = max(found[0], assumed[0]), min(found[1], assumed[1])
@@ -111,7 +151,7 @@ class Asking:
         entry = self.facts.register[fact]
         lows, highs = [0.0], [0.0]
         for number in self._covered(over):
-            low, high = self.values.get((number, fact), EVERYTHING)
+            low, high = self.own[number].get(fact, EVERYTHING)
             lows.append(low)
             highs.append(high)
         if self.movement.history is None:
@@ -145,7 +185,7 @@ class Asking:
     def _combined_names(self, fact: str, over: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         out: list[tuple[str, str]] = []
         for number in self._covered(over):
-            low, high = self.values.get((number, fact), EVERYTHING)
+            low, high = self.own[number].get(fact, EVERYTHING)
             if low != high:
                 out += self.names(number, fact, None)
         if self.movement.history is None:
@@ -165,11 +205,11 @@ class Asking:
         return memo[key]
 
     def _evaluate(self, live: LiveRule, at: int) -> Truth:
-        found = live.when.test(self, at)
-        if found is False or not live.exceptions:
+        found = live.test(self, at)
+        if found is False or live.excepting is None:
             return found
-        for _, condition in live.exceptions:
-            excepted = condition.test(self, at)
+        for exception in live.excepting.possible(self.views[at], self._widest(at)):
+            excepted = exception.test(self, at)
             if excepted is True:
                 return False
             if excepted is None:
@@ -185,29 +225,38 @@ class Asking:
 
     def start_again(self) -> None:
         """Go back to what is known."""
-        self.values = dict(self.facts.values)
+        self.own = self.facts.own
+        self.views = list(self.facts.views)
+        self._untouched = True
+        self.narrowed.clear()
+        self.shared.clear()
         self.cells = self.assuming = 0
         self.verdicts.clear()
         self._stale.update(range(self.count))
 
     def _rule_atom(self, live: LiveRule, at: int) -> Atom | None:
-        if live.when.test(self, at) is None:
+        if live.test(self, at) is None:
             return live.when.atom(self, at)
-        for _, condition in live.exceptions:
-            if condition.test(self, at) is None:
-                return condition.atom(self, at)
+        if live.excepting is not None:
+            for exception in live.excepting.possible(self.views[at], self._widest(at)):
+                if exception.test(self, at) is None:
+                    return exception.when.atom(self, at)
         return None
 
     def look(self) -> None:
         """Find what contents are, and what they are exempt from, where an assumption touched them."""
-        for at in self._stale:
-            self._look_at(at)
-        self._stale.clear()
+        if not self.live:
+            self._select()
+        if self._stale:
+            for at in self._stale:
+                self._look_at(at)
+            self._stale.clear()
+            self.shared.clear()
 
     def _look_at(self, at: int) -> None:
         found: dict[str, Truth] = {}
         exempt: dict[str, Truth] = {}
-        for live in self.candidates[at]:
+        for live in self.live[at]:
             effect = live.rule.effect
             if effect == "determines":
                 what = live.rule.detail
@@ -222,18 +271,46 @@ class Asking:
         self.status[at] = found
         self.exempt[at] = exempt
 
-    def _assume(self, key: Any, value: Any) -> None:
-        """Take a value for granted, or, with `None`, no longer; what it touches must be looked at again."""
-        if value is None:
-            del self.values[key]
-        else:
-            self.values[key] = value
+    def _assume(self, key: Any, value: Any) -> Any:
+        """Take a value for granted, or, with `None`, no longer; what it touches must be looked at again.
+
+        Returns: what was assumed before.
+        """
+        self.shared.clear()
         about = key[0]
-        entry = self.facts.register.get(key[1]) if isinstance(about, int) else None
+        if about == "over":
+            had = self.narrowed.get(key)
+            if value is None:
+                self.narrowed.pop(key, None)
+            else:
+                self.narrowed[key] = value
+            self._stale.update(range(self.count))
+            return had
+        if self._untouched:
+            self.own = tuple(map(dict, self.own))
+            self.views = [*map(dict, self.views[:-1]), self.own[-1]]
+            self._untouched = False
+        name = key[1] if len(key) == 2 else key[1:]  # noqa: PLR2004 - the place and the name
+        mine = self.own[about]
+        had = mine.get(name)
+        if value is None:
+            mine.pop(name, None)
+            value = None if about == MOVEMENT else self.own[-1].get(name)
+        else:
+            mine[name] = value
+        for at in range(self.count) if about == MOVEMENT else (about,):
+            if about == MOVEMENT and name in self.own[at]:
+                continue
+            if value is None:
+                self.views[at].pop(name, None)
+            else:
+                self.views[at][name] = value
+        entry = self.facts.register.get(key[1])
         if entry is not None and about != MOVEMENT and entry.combines not in {"sum", "union"}:
             self._stale.add(about)
         else:
             self._stale.update(range(self.count))
+        return had
 
     def is_so(self, at: int, what: str, *, spared: bool) -> Truth:
         """Say whether a content is something; `spared` leaves out what an exemption covers."""
@@ -256,7 +333,7 @@ class Asking:
     def _is_atom(self, at: int, what: str) -> Atom | None:
         asked = {"ordinary_personal": ("personal", "sensitive_personal")}.get(what, (what,))
         for effect in ("determines", "exempts"):
-            for live in self.candidates[at]:
+            for live in self.live[at]:
                 if live.rule.effect != effect or self.holds(live, at) is not None:
                     continue
                 targets = (live.rule.detail,) if effect == "determines" else live.rule.detail["from"]
@@ -266,6 +343,24 @@ class Asking:
                 if any(one in targets for one in wanted):
                     return self._rule_atom(live, at)
         return None
+
+    def found(self, fact: str) -> Truth:
+        """Give whether any content is something."""
+        shared = self.shared
+        if fact in shared:
+            return shared[fact]
+        when, what = fact.split(".")
+        spared = when == "has"
+        out: Truth = False
+        for at in range(self.count):
+            truth = self.is_so(at, what, spared=spared)
+            if truth is True:
+                out = True
+                break
+            if truth is None:
+                out = None
+        shared[fact] = out
+        return out
 
     def derived(self, fact: str) -> tuple[Truth, Atom | None]:
         """Give whether any content is something, with the atom that leaves it open."""
@@ -303,12 +398,12 @@ class Asking:
         largest, total = 0.0, 0.0
         new_largest, new_total = 0.0, 0.0
         for at, truth in counted:
-            low, high = self.values.get((at, "persons"), EVERYTHING)
+            low, high = self.own[at].get("persons", EVERYTHING)
             low = low if truth is True else 0
             lows.append(low)
             highs.append(high)
             largest, total = max(largest, low), total + high
-            fresh = self.values.get((at, "persons_new_this_year"))
+            fresh = self.own[at].get("persons_new_this_year")
             if fresh is None:
                 all_new = False
             else:
@@ -339,10 +434,10 @@ class Asking:
         counted = [at for at, _ in self._counted(fact)]
         for at in counted:
             name = f"contents.{self.movement.contents[at].name}"
-            low, high = self.values.get((at, "persons"), EVERYTHING)
+            low, high = self.own[at].get("persons", EVERYTHING)
             if low != high:
                 out.append((f"{name}.persons", "persons"))
-            if before != (0, 0) and (at, "persons_new_this_year") not in self.values:
+            if before != (0, 0) and "persons_new_this_year" not in self.own[at]:
                 out.append((f"{name}.persons_new_this_year", "persons_new_this_year"))
         totals = self.movement.totals
         known = None if totals is None else totals.persons_sensitive if tail else totals.persons

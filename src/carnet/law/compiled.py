@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from carnet.errors import LawbookError
+from carnet.law.closures import Test, closure
 from carnet.law.conditions import (
     DATED,
     NUMERIC,
@@ -19,7 +20,9 @@ from carnet.law.conditions import (
     Leaf,
     Not,
     Stated,
+    Term,
 )
+from carnet.law.index import Index
 from carnet.law.reading import Node
 from carnet.law.register import FactEntry, Register
 from carnet.law.rules import Parameter, Rule
@@ -84,6 +87,9 @@ class LiveRule:
 
     Attributes:
         exceptions: conditions of the rules that except it; any of them takes it out.
+        test: its condition as a function.
+        excepting: those exceptions, by what they hang on.
+        number: its place in the order of the law.
     """
 
     rule: Rule
@@ -92,6 +98,48 @@ class LiveRule:
     facts: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     certainties: tuple[str, ...] = ()
+    test: Test = closure(Always())
+    excepting: Index[Exceptional] | None = None
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exceptional:
+    """What takes another rule out."""
+
+    when: Condition
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What some rules require, and what carries it; said by all of them together, whichever of them holds.
+
+    Attributes:
+        unless: needs that are stricter; where one of them stands, this one yields.
+        routes: any of which would do.
+        done_by: safeguards that would do besides.
+    """
+
+    name: str
+    rules: tuple[LiveRule, ...]
+    unless: frozenset[str]
+    routes: tuple[str, ...]
+    done_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfClass:
+    """Rules about one class of data, or about the movement.
+
+    Attributes:
+        facts: every fact that any of them asks for.
+        untouched: certainties of the tests that content must pass not to be important.
+    """
+
+    index: Index[LiveRule]
+    facts: frozenset[str]
+    untouched: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +149,7 @@ class OrderLaw:
     Attributes:
         content: rules about a content, by class of data.
         movement: rules about the movement, by effect.
+        needs: what may be required, in the order of the law.
     """
 
     code: str
@@ -111,6 +160,22 @@ class OrderLaw:
     content: Mapping[str, tuple[LiveRule, ...]]
     movement: Mapping[str, tuple[LiveRule, ...]]
     every: tuple[LiveRule, ...]
+    reached: Test
+    needs: tuple[Need, ...]
+    _indexed: dict[str | None, OfClass] = field(default_factory=dict, compare=False, repr=False)
+
+    def of_class(self, name: str | None) -> OfClass:
+        """Give the rules about a class of data, or, for `None`, about the movement; indexed when first asked for."""
+        found = self._indexed.get(name)
+        if found is None:
+            rules = self.content.get(name, ()) if name is not None else self.about_all
+            found = self._indexed[name] = _of_class(rules)
+        return found
+
+    @property
+    def about_all(self) -> tuple[LiveRule, ...]:
+        """Every rule about the movement, those that except another one too."""
+        return tuple(one for one in self.every if one.rule.classes is None)
 
 
 class Compiler:
@@ -146,7 +211,9 @@ class Compiler:
             name = node["term"].word(frozenset(self.terms), "the term")
             if depth > 8:  # noqa: PLR2004 - terms that lean on terms that lean on terms
                 raise node.error("terms lean on each other in a circle", "define one of them in full")
-            return self.condition(self.terms[name], classes, depth + 1)
+            part = self.condition(self.terms[name], classes, depth + 1)
+            # A number combined over the rule's own classes makes the term mean something else in each rule.
+            return part if any(leaf.over is not None for leaf in part.leaves()) else Term(name, part)
         return self._leaf(node, classes)
 
     def _leaf(self, node: Node, classes: tuple[str, ...] | None) -> Leaf:
@@ -288,17 +355,16 @@ def compile_order(
             tuple(certainties),
         )
     every = tuple(
-        LiveRule(
-            one.rule,
-            one.when,
-            tuple(excepting.get(one.rule.id, ())),
-            one.facts,
-            one.parameters,
-            one.certainties,
+        replace(
+            one,
+            exceptions=tuple(excepting.get(one.rule.id, ())),
+            test=closure(one.when),
+            excepting=_exceptions(excepting.get(one.rule.id, [])),
+            number=number,
         )
-        for one in live.values()
+        for number, one in enumerate(live.values())
     )
-    by_class = {name: tuple(one for one in every if _speaks_of(one.rule, name)) for name in classes}
+    by_class = _by_class(every, classes)
     by_effect: dict[str, list[LiveRule]] = {}
     for one in every:
         if one.rule.classes is None and one.rule.exception_to is None:
@@ -308,13 +374,71 @@ def compile_order(
         members = frozenset(dated.value if dated else ())
     else:
         members = frozenset(countries)
+    reaching = early.condition(reach, None)
     return OrderLaw(
         code,
         day,
         day >= law_from,
-        early.condition(reach, None),
+        reaching,
         members,
         by_class,
         {effect: tuple(found) for effect, found in by_effect.items()},
         every,
+        closure(reaching),
+        _needs(by_effect.get("requires", [])),
     )
+
+
+def _by_class(every: tuple[LiveRule, ...], classes: frozenset[str]) -> dict[str, tuple[LiveRule, ...]]:
+    """Give the rules of each class; rules that name the same classes are compared with it once."""
+    groups: dict[tuple[Any, ...], bool] = {}
+    out: dict[str, tuple[LiveRule, ...]] = {}
+    for name in classes:
+        groups.clear()
+        mine: list[LiveRule] = []
+        for one in every:
+            rule = one.rule
+            key = (rule.classes, rule.exception_to is None, rule.effect == "exempts")
+            speaks = groups.get(key)
+            if speaks is None:
+                speaks = groups[key] = _speaks_of(rule, name)
+            if speaks:
+                mine.append(one)
+        out[name] = tuple(mine)
+    return out
+
+
+def _of_class(rules: tuple[LiveRule, ...]) -> OfClass:
+    passed = [
+        mark
+        for one in rules
+        if one.rule.effect == "determines" and one.rule.detail == "important"
+        for mark in one.certainties
+    ]
+    return OfClass(
+        Index(rules),
+        frozenset(fact for one in rules for fact in one.facts),
+        tuple(dict.fromkeys(passed)),
+    )
+
+
+def _exceptions(found: list[tuple[Rule, Condition]]) -> Index[Exceptional] | None:
+    if not found:
+        return None
+    return Index([Exceptional(condition, closure(condition)) for _, condition in found])
+
+
+def _needs(rules: list[LiveRule]) -> tuple[Need, ...]:
+    out: list[Need] = []
+    for name in dict.fromkeys(one.rule.detail["need"] for one in rules):
+        mine = tuple(one for one in rules if one.rule.detail["need"] == name)
+        out.append(
+            Need(
+                name,
+                mine,
+                frozenset(one.rule.detail["unless"] for one in mine) - {None},
+                tuple(dict.fromkeys(route for one in mine for route in one.rule.detail["routes"])),
+                tuple(dict.fromkeys(way for one in mine for way in one.rule.detail["done_by"])),
+            )
+        )
+    return tuple(out)

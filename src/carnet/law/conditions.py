@@ -178,6 +178,26 @@ class Stated:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A condition that the order's index defines by name; what it says of a movement is asked once."""
+
+    name: str
+    part: Condition
+
+    def test(self, asked: Asked, at: int) -> bool | None:
+        """Say what it stands for."""
+        return self.part.test(asked, at)
+
+    def atom(self, asked: Asked, at: int) -> Atom | None:
+        """Ask what it stands for."""
+        return self.part.atom(asked, at)
+
+    def leaves(self, *, open_only: bool = False) -> tuple[Leaf, ...]:
+        """Give the comparisons of what it stands for."""
+        return self.part.leaves(open_only=open_only)
+
+
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """One comparison.
 

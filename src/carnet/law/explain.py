@@ -130,7 +130,7 @@ def _superseded(judge: Judge, live: LiveRule) -> bool:
         return False
     return any(
         other.rule.detail["need"] == live.rule.detail["unless"] and judge.holds(other, MOVEMENT) is True
-        for other in judge.law.movement.get("requires", ())
+        for other in judge.moving.get("requires", ())
     )
 
 
@@ -155,15 +155,15 @@ def findings_of(
     answer is settled, and a content's determination says whether it is.
     """
     out: list[Finding] = []
-    for live in judge.law.every:
-        if live.rule.classes is None and _matters(judge, live, MOVEMENT):
+    for live in judge.about_all:
+        if _matters(judge, live, MOVEMENT):
             truth, outcome = _speaks(judge, live, MOVEMENT)
             if truth is True or (truth is None and not quiet):
                 out.append(_finding(judge, live, MOVEMENT, outcome))
     per_content: list[tuple[Finding, ...]] = []
     for at in range(judge.count):
         mine: list[Finding] = []
-        for live in judge.candidates[at]:
+        for live in judge.live[at]:
             if not _matters(judge, live, at):
                 continue
             truth, outcome = _speaks(judge, live, at)
@@ -188,17 +188,13 @@ def findings_of(
 def duties_of(judge: Judge) -> tuple[Duty, ...]:
     """Give the duties of every rule that holds, or may hold."""
     out: dict[str, Duty] = {}
-    for live in judge.law.every:
-        if not live.rule.duties:
-            continue
-        if live.rule.classes is None:
-            held = judge.holds(live, MOVEMENT) is not False and not _superseded(judge, live)
-        else:
-            held = any(
-                live in judge.candidates[at] and judge.holds(live, at) is not False
-                for at in range(judge.count)
-            )
-        if held:
+    places: dict[LiveRule, list[int]] = {}
+    for at, rules in ((MOVEMENT, judge.about_all), *enumerate(judge.live)):
+        for live in rules:
+            if live.rule.duties:
+                places.setdefault(live, []).append(at)
+    for live in sorted(places, key=lambda one: one.number):
+        if any(judge.holds(live, at) is not False for at in places[live]) and not _superseded(judge, live):
             out |= {duty.id: duty for duty in live.rule.duties}
     return tuple(sorted(out.values(), key=lambda duty: duty.when != "before"))
 
@@ -206,11 +202,11 @@ def duties_of(judge: Judge) -> tuple[Duty, ...]:
 def exemption_of(judge: Judge) -> str | None:
     """Give the exemption that the answer relies on, by its name."""
     for at in range(judge.count):
-        for live in judge.candidates[at]:
+        for live in judge.live[at]:
             exempts = live.rule.effect == "exempts" and _matters(judge, live, at)
             if exempts and judge.holds(live, at) is True:
                 return str(live.rule.detail["as"])
-    for live in judge.law.movement.get("relies_on", ()):
+    for live in judge.moving.get("relies_on", ()):
         if judge.holds(live, MOVEMENT) is True:
             return str(live.rule.detail)
     return None
@@ -226,19 +222,14 @@ def rests_on(judge: Judge, determinations: list[tuple[str, ...]]) -> RestsOn:
     stated = (
         set(judge.movement.facts) | set(judge.movement.exporter.facts) | set(judge.movement.recipient.facts)
     )
-    known = judge.facts.presumed
-    about_all = [live for live in judge.law.every if live.rule.classes is None]
+    known = judge.facts.presumed.keys()
     for at in (MOVEMENT, *range(judge.count)):
-        rules = about_all if at == MOVEMENT else judge.candidates[at]
+        every = judge.law.of_class(None if at == MOVEMENT else judge.facts.classes[at])
         given = stated if at == MOVEMENT else stated | set(judge.movement.contents[at].facts)
-        for live in rules:
-            presumed |= {fact for fact in live.facts if fact in known and fact not in given}
-            effect = live.rule.effect
-            passed = (
-                effect == "determines"
-                and live.rule.detail == "important"
-                and "important" not in determinations[at]
-            )
-            if passed or (effect in _SPEAKING and _speaks(judge, live, at)[0] is True):
+        presumed |= (every.facts & known) - given
+        if at == MOVEMENT or "important" not in determinations[at]:
+            marks += every.untouched
+        for live in judge.about_all if at == MOVEMENT else judge.live[at]:
+            if live.rule.effect in _SPEAKING and _speaks(judge, live, at)[0] is True:
                 marks += live.certainties
     return RestsOn(frozenset(presumed), tuple(marks))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from carnet.law.asking import Asking, ImpossibleError, Truth
-from carnet.law.compiled import LiveRule
+from carnet.law.compiled import LiveRule, Need
 from carnet.law.conditions import MOVEMENT, Atom, kleene_or
 from carnet.model.decision import ROUTE_STRICTNESS, Verdict
 
@@ -70,7 +70,7 @@ class Judge(Asking):
         """Say whether any movement rule of an effect holds."""
         out: Truth = False
         atom: Atom | None = None
-        for live in self.law.movement.get(effect, ()):
+        for live in self.moving.get(effect, ()):
             if choose is not None and not choose(live):
                 continue
             truth = self.holds(live, MOVEMENT)
@@ -85,7 +85,7 @@ class Judge(Asking):
         out: Truth = False
         atom: Atom | None = None
         for at in range(self.count):
-            for live in self.candidates[at]:
+            for live in self.live[at]:
                 if live.rule.effect != effect:
                     continue
                 truth = self.holds(live, at)
@@ -98,8 +98,8 @@ class Judge(Asking):
 
     def _named(self, effect: str) -> list[str]:
         """Name the rules of an effect that hold."""
-        places: list[tuple[int, tuple[LiveRule, ...]]] = [(MOVEMENT, self.law.movement.get(effect, ()))]
-        places += enumerate(self.candidates)
+        places: list[tuple[int, tuple[LiveRule, ...]]] = [(MOVEMENT, self.moving.get(effect, ()))]
+        places += enumerate(self.live)
         return sorted(
             {
                 live.rule.id
@@ -129,10 +129,10 @@ class Judge(Asking):
     def _safeguard(self, kind: str) -> Truth:
         """Say whether a safeguard is in force and covers everything that needs a route."""
         fact = f"safeguard.{kind}"
-        whole = self.known(MOVEMENT, fact)
+        whole = self.views[-1].get(fact)
         out: Truth = whole
         for at in range(self.count):
-            state = self.values.get((at, fact), whole)
+            state = self.views[at].get(fact)
             if state is out:
                 continue
             if not any(self.is_so(at, what, spared=True) is not False for what in ("important", "personal")):
@@ -142,19 +142,16 @@ class Judge(Asking):
             out = None if out is not False else False
         return out
 
-    def _needs(self) -> tuple[dict[str, list[LiveRule]], Atom | None]:
-        standing: dict[str, list[LiveRule]] = {}
-        rules = self.law.movement.get("requires", ())
-        for need in dict.fromkeys(live.rule.detail["need"] for live in rules):
-            mine = [live for live in rules if live.rule.detail["need"] == need]
-            unless = {live.rule.detail["unless"] for live in mine}
-            if any(other in standing for other in unless if other is not None):
+    def _needs(self) -> tuple[list[Need], Atom | None]:
+        standing: list[Need] = []
+        for need in self.law.needs:
+            if any(other.name in need.unless for other in standing):
                 continue
-            truth, atom = self._any("requires", lambda live, want=need: live.rule.detail["need"] == want)  # type: ignore[misc] # mypy infers no lambda with a default
+            truth, atom = self._any("requires", lambda live, want=need.name: live.rule.detail["need"] == want)  # type: ignore[misc] # mypy infers no lambda with a default
             if truth is None:
                 return standing, _must(atom)
             if truth is True:
-                standing[need] = mine
+                standing.append(need)
         return standing, None
 
     def _routes(self) -> Outcome | Atom:
@@ -164,20 +161,19 @@ class Judge(Asking):
         open_routes: list[tuple[str, ...]] = []
         completed: str | None = None
         own: set[str] = set()
-        for need, rules in standing.items():
-            satisfied, atom = self._satisfied(need)
+        for need in standing:
+            satisfied, atom = self._satisfied(need.name)
             if atom is not None:
                 return atom
             if satisfied is not None:
                 completed = completed or (None if satisfied == UNNAMED else satisfied)
                 continue
-            own.add(need)
-            routes = list(dict.fromkeys(route for live in rules for route in live.rule.detail["routes"]))
-            for live in self.law.movement.get("offers", ()):
-                if live.rule.detail["need"] == need and self.holds(live, MOVEMENT) is not False:
+            own.add(need.name)
+            routes = list(need.routes)
+            for live in self.moving.get("offers", ()):
+                if live.rule.detail["need"] == need.name and self.holds(live, MOVEMENT) is not False:
                     routes += [route for route in live.rule.detail["routes"] if route not in routes]
-            ways = [*routes, *(way for live in rules for way in live.rule.detail["done_by"])]
-            states = {way: self._safeguard(way) for way in dict.fromkeys(ways)}
+            states = {way: self._safeguard(way) for way in dict.fromkeys((*routes, *need.done_by))}
             done = next((way for way, state in states.items() if state is True), None)
             if done is not None:
                 completed = completed or done
@@ -202,7 +198,7 @@ class Judge(Asking):
 
     def _satisfied(self, need: str) -> tuple[str | None, Atom | None]:
         waiting: Atom | None = None
-        for live in self.law.movement.get("satisfies", ()):
+        for live in self.moving.get("satisfies", ()):
             if live.rule.detail["need"] != need:
                 continue
             truth = self.holds(live, MOVEMENT)
@@ -214,7 +210,7 @@ class Judge(Asking):
 
     def _prerequisites(self, needs: frozenset[str]) -> tuple[list[str], Atom | None]:
         out: list[str] = []
-        for live in self.law.movement.get("prerequisite", ()):
+        for live in self.moving.get("prerequisite", ()):
             bound = live.rule.detail["for_need"]
             if bound is not None and bound not in needs:
                 continue
@@ -224,7 +220,7 @@ class Judge(Asking):
             if truth is True and live.rule.detail["what"] not in out:
                 out.append(live.rule.detail["what"])
         for at in range(self.count):
-            for live in self.candidates[at]:
+            for live in self.live[at]:
                 if live.rule.effect != "prerequisite" or live.rule.detail["what"] in out:
                     continue
                 truth = self.holds(live, at)
@@ -262,14 +258,14 @@ class Judge(Asking):
         parts: list[Any] = []
         self.met.update(found.names)
         self.assuming += 1
-        had = self.values.get(found.key)
+        before: list[Any] = []
         for candidate in found.candidates:
-            self._assume(found.key, candidate)
+            before.append(self._assume(found.key, candidate))
             # A cell that cannot be is no completion, and has no answer.
             with contextlib.suppress(ImpossibleError):
                 parts.append(self.explore(evaluate))
         self.assuming -= 1
-        self._assume(found.key, had)
+        self._assume(found.key, before[0])
         if not parts:
             raise ImpossibleError
         if all(part == parts[0] for part in parts[1:]):
@@ -287,6 +283,7 @@ class Judge(Asking):
 
     def determination(self, at: int) -> frozenset[str] | Atom:
         """Give what one content is, or the atom on which that hangs."""
+        self.look()
         self._look_at(at)
         for what in ("important", "sensitive_personal", "personal"):
             if self.status[at].get(what, False) is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from carnet.errors import MovementError
 from carnet.law.reading import Node
+from carnet.model.decision import Assumed
 from carnet.model.movement import PARTS, Movement
 
 TYPES = ("bool", "integer", "number", "list", "date", "text", "country")
@@ -97,9 +98,40 @@ class Register:
         }
 
     @cached_property
+    def triggers(self) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
+        """Give, by scope and by fact, which entries of `implied` that fact may settle."""
+        out: dict[str, dict[str, tuple[int, ...]]] = {}
+        for scope, entries in self.implied.items():
+            mine = out.setdefault(scope, {})
+            for number, entry in enumerate(entries):
+                for name in dict.fromkeys(one.fact for one in entry.implied_by):
+                    mine[name] = (*mine.get(name, ()), number)
+        return out
+
+    @cached_property
     def presumed(self) -> tuple[FactEntry, ...]:
         """Give the facts that may be presumed."""
         return tuple(e for e in self.facts.values() if e.presumed is not None)
+
+    @cached_property
+    def presumptions(self) -> Mapping[str, Assumed]:
+        """Give what may be presumed as a decision lists it."""
+        return {e.name: Assumed(e.name, e.presumed, e.presumed_because or "") for e in self.presumed}
+
+    @cached_property
+    def presumed_of_contents(self) -> tuple[tuple[str, Any], ...]:
+        """Give the presumed values of each content."""
+        return tuple((e.name, e.presumed) for e in self.presumed if e.scope == "content")
+
+    @cached_property
+    def presumed_of_movement(self) -> tuple[tuple[str, Any], ...]:
+        """Give the presumed values of the movement and its parties."""
+        return tuple((e.name, e.presumed) for e in self.presumed if e.scope != "content")
+
+    @cached_property
+    def numeric(self) -> frozenset[str]:
+        """Give the names of all numbers."""
+        return frozenset(entry.name for entry in self.facts.values() if entry.numeric)
 
     def __contains__(self, name: object) -> bool:
         return name in self.facts

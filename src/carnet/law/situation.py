@@ -7,16 +7,18 @@ item undecided.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
-from carnet.law.conditions import EVERYTHING, MOVEMENT, Interval
+from carnet.law.conditions import EVERYTHING, MOVEMENT
 from carnet.law.register import FactEntry, Implication, Register
 from carnet.model.decision import Assumed
-from carnet.model.movement import Content, Movement, Safeguard
+from carnet.model.movement import SAFEGUARDS, Content, Movement, Safeguard
 from carnet.model.vocabulary import UNKNOWN_CLASS, Vocabulary, covers
 
 Key = tuple[Any, ...]
@@ -27,7 +29,7 @@ class Situation:
     """The facts of a movement before any rule is asked.
 
     Attributes:
-        values: by (content number or `MOVEMENT`, fact); numbers are intervals; an absent key is unknown.
+        own: facts by name, of each content and, last, of the movement; numbers are intervals; absent is unknown.
         presumed: facts whose value is presumed, with the reason.
         claimed: facts whose value rests on a claim that a part is out, with the reason.
         contradicted: what contradicts what, or is not classified, by content number.
@@ -38,7 +40,7 @@ class Situation:
     movement: Movement
     day: date
     register: Register
-    values: Mapping[Key, Any]
+    own: tuple[dict[str, Any], ...]
     presumed: Mapping[str, Assumed]
     claimed: Mapping[Key, Assumed]
     contradicted: Mapping[int, tuple[tuple[str, str], ...]]
@@ -46,10 +48,21 @@ class Situation:
     safeguard_notes: Mapping[str, tuple[Assumed, ...]]
     classes: tuple[str, ...] = field(default=())
 
+    @cached_property
+    def views(self) -> tuple[dict[str, Any], ...]:
+        """Give what each content knows, the movement's facts among it, and last the movement's own."""
+        whole = self.own[-1]
+        return (*(whole | one for one in self.own[:-1]), whole)
 
-def bounds(value: float) -> Interval:
-    """Give the interval of a known number."""
-    return (value, value)
+    @cached_property
+    def values(self) -> Mapping[Key, Any]:
+        """Give all facts by (content number or `MOVEMENT`, fact)."""
+        numbers = (*range(len(self.own) - 1), MOVEMENT)
+        return {
+            (at, name): value
+            for at, facts in zip(numbers, self.own, strict=True)
+            for name, value in facts.items()
+        }
 
 
 def _holds(implication: Implication, known: Mapping[str, Any], removed: tuple[str, ...] | None) -> bool:
@@ -79,15 +92,37 @@ class _Items:
         self.clashes: dict[str, tuple[Any, Any, str]] = {}
 
     def run(self, scope: str) -> None:
+        """Go over the entries in their order, again and again, but only those that something known speaks to."""
         entries = self.register.implied[scope]
-        for _ in range(len(entries) + 1):
-            before = len(self.known), len(self.clashes)
-            for entry in entries:
-                for implication in entry.implied_by:
-                    if _holds(implication, self.known, self.removed):
-                        self._take(entry, implication)
-            if before == (len(self.known), len(self.clashes)):
-                return
+        triggers = self.register.triggers[scope]
+        this: list[int] = []
+        after: set[int] = set()
+        waiting: set[int] = set()
+
+        def wake(name: str, now: int) -> None:
+            for number in triggers.get(name, ()):
+                if number <= now:
+                    after.add(number)
+                elif number not in waiting:
+                    waiting.add(number)
+                    heapq.heappush(this, number)
+
+        for name in self.known:
+            wake(name, -1)
+        if self.removed is not None:
+            wake("removed", -1)
+        while this:
+            number = heapq.heappop(this)
+            waiting.discard(number)
+            entry = entries[number]
+            was = entry.name in self.known
+            for implication in entry.implied_by:
+                if _holds(implication, self.known, self.removed):
+                    self._take(entry, implication)
+            if not was and entry.name in self.known:
+                wake(entry.name, number)
+            if not this and after:
+                this, waiting, after = sorted(after), set(after), set()
 
     def _take(self, entry: FactEntry, implication: Implication) -> None:
         have = self.known.get(entry.name)
@@ -100,13 +135,15 @@ class _Items:
 
 
 def _content_values(
-    content: Content, number: int, register: Register, vocabulary: Vocabulary, values: dict[Key, Any]
+    content: Content, number: int, register: Register, vocabulary: Vocabulary, values: dict[str, Any]
 ) -> tuple[dict[Key, Assumed], tuple[tuple[str, str], ...]]:
     stated: dict[str, Any] = dict(content.facts)
-    for name in ("persons", "persons_new_this_year", "vehicles"):
-        given = getattr(content, name)
-        if given is not None:
-            stated[name] = given
+    if content.persons is not None:
+        stated["persons"] = content.persons
+    if content.persons_new_this_year is not None:
+        stated["persons_new_this_year"] = content.persons_new_this_year
+    if content.vehicles is not None:
+        stated["vehicles"] = content.vehicles
     if content.removed is not None:
         stated["removed"] = content.removed
     if content.made_by is not None:
@@ -118,22 +155,22 @@ def _content_values(
     items = _Items(register, content.removed, stated)
     items.run("content")
     path = f"contents.{content.name}"
+    numeric = register.numeric
     for name, value in items.known.items():
-        entry = register[name]
         if name in items.clashes:
             have, other, _ = items.clashes[name]
-            if entry.numeric:
-                values[number, name] = (min(have, other), max(have, other))
+            if name in numeric:
+                values[name] = (min(have, other), max(have, other))
         else:
-            values[number, name] = bounds(value) if entry.numeric else value
+            values[name] = (value, value) if name in numeric else value
     if content.persons is None:
         nature = vocabulary[content.data].personal if content.data in vocabulary else "possible"
         if nature == "always":
             parts = vocabulary[content.data].identifying
             all_out = bool(parts) and content.removed is not None and set(parts) <= set(content.removed)
-            values[number, "persons"] = EVERYTHING if all_out else (1, math.inf)
+            values["persons"] = EVERYTHING if all_out else (1, math.inf)
         elif nature == "never":
-            values[number, "persons"] = (0, 0)
+            values["persons"] = (0, 0)
     claimed = {
         (number, name): Assumed(f"{path}.{name}", items.known[name], implication.because)
         for name, implication in items.claims.items()
@@ -190,23 +227,32 @@ def _better(left: bool | None, right: bool | None) -> bool | None:  # noqa: FBT0
     return None if left is None or right is None else False
 
 
-def _safeguards(movement: Movement, day: date, values: dict[Key, Any]) -> dict[str, tuple[Assumed, ...]]:
-    from carnet.model.movement import SAFEGUARDS
+_NO_SAFEGUARDS = {f"safeguard.{kind}": False for kind in SAFEGUARDS}
 
+
+def _safeguards(
+    movement: Movement, day: date, own: tuple[dict[str, Any], ...]
+) -> dict[str, tuple[Assumed, ...]]:
     notes: dict[str, tuple[Assumed, ...]] = {}
     if movement.safeguards is None:
         return notes
-    targets: list[tuple[int, Content | None]] = [(MOVEMENT, None), *enumerate(movement.contents)]
-    for kind in SAFEGUARDS:
+    values = own[-1]
+    values.update(_NO_SAFEGUARDS)
+    present = {one.kind for one in movement.safeguards}
+    for kind in SAFEGUARDS if present else ():
+        if kind not in present:
+            continue
         mine = [one for one in movement.safeguards if one.kind == kind]
-        for number, content in targets:
+        fact = f"safeguard.{kind}"
+        del values[fact]
+        for facts, content in zip(own[::-1], (None, *movement.contents[::-1]), strict=True):
             state: bool | None = False
             for one in mine:
                 force, reach = _in_force(one, day), _covers(one, movement, content)
                 both = False if force is False or reach is False else None if None in (force, reach) else True
                 state = _better(state, both)
             if state is not None:
-                values[number, f"safeguard.{kind}"] = state
+                facts[fact] = state
         said: list[Assumed] = []
         for one in mine:
             if one.covers is None:
@@ -223,15 +269,15 @@ def _safeguards(movement: Movement, day: date, values: dict[Key, Any]) -> dict[s
         one.outcome for one in movement.safeguards if one.kind == tia and _in_force(one, day) is not False
     ]
     if not outcomes:
-        values[MOVEMENT, f"safeguard.{tia}.outcome"] = "none"
+        values[f"safeguard.{tia}.outcome"] = "none"
     elif all(outcome is not None for outcome in outcomes):
-        values[MOVEMENT, f"safeguard.{tia}.outcome"] = "gap_open" if "gap_open" in outcomes else outcomes[-1]
+        values[f"safeguard.{tia}.outcome"] = "gap_open" if "gap_open" in outcomes else outcomes[-1]
     reports = [one for one in movement.safeguards if one.kind == "report_to_authority"]
     live = [one for one in reports if _in_force(one, day) is True]
     if all(one.authority is not None for one in live) and len(live) == len(
         [one for one in reports if _in_force(one, day) is not False]
     ):
-        values[MOVEMENT, "reported_to"] = tuple(one.authority for one in live if one.authority is not None)
+        values["reported_to"] = tuple(one.authority for one in live if one.authority is not None)
     return notes
 
 
@@ -244,7 +290,7 @@ def _same_party(movement: Movement) -> bool | None:
 
 
 def _movement_values(
-    movement: Movement, day: date, register: Register, values: dict[Key, Any]
+    movement: Movement, day: date, register: Register, values: dict[str, Any]
 ) -> tuple[Assumed, ...]:
     said: list[Assumed] = []
     recipient = movement.recipient
@@ -301,44 +347,43 @@ def _movement_values(
     items = _Items(register, None, {name: value for name, value in flat.items() if value is not None})
     for scope in ("movement", "exporter", "recipient"):
         items.run(scope)
+    numeric = register.numeric
     for name, value in items.known.items():
-        numeric = name in register and register[name].numeric
-        values[MOVEMENT, name] = bounds(value) if numeric else value
+        values[name] = (value, value) if name in numeric else value
     for name, (_, _, because) in items.clashes.items():
-        values.pop((MOVEMENT, name), None)
+        values.pop(name, None)
         said.append(Assumed(name, None, f"two statements contradict each other: {because}"))
     return tuple(said)
 
 
 def situation(movement: Movement, day: date, register: Register, vocabulary: Vocabulary) -> Situation:
     """Derive what is known of a movement on a day."""
-    values: dict[Key, Any] = {}
-    assumptions = _movement_values(movement, day, register, values)
-    notes = _safeguards(movement, day, values)
+    own: tuple[dict[str, Any], ...] = tuple({} for _ in range(len(movement.contents) + 1))
+    whole = own[-1]
+    assumptions = _movement_values(movement, day, register, whole)
+    notes = _safeguards(movement, day, own)
     claimed: dict[Key, Assumed] = {}
     contradicted: dict[int, tuple[tuple[str, str], ...]] = {}
-    filed = "SAMR" in values.get((MOVEMENT, "reported_to"), ())
-    presumed = {e.name: Assumed(e.name, e.presumed, e.presumed_because or "") for e in register.presumed}
+    filed = "SAMR" in whole.get("reported_to", ())
     for number, content in enumerate(movement.contents):
+        values = own[number]
         claims, clashes = _content_values(content, number, register, vocabulary, values)
         values[number, "content.about"] = content.about or (movement.origin,)
         claimed |= claims
         if clashes:
             contradicted[number] = clashes
         if filed:
-            values.setdefault((number, "samr_filed"), True)
-        for name in presumed:
-            if register[name].scope == "content":
-                values.setdefault((number, name), register[name].presumed)
-    for name in presumed:
-        if register[name].scope != "content":
-            values.setdefault((MOVEMENT, name), register[name].presumed)
+            values.setdefault("samr_filed", True)
+        for name, presumed in register.presumed_of_contents:
+            values.setdefault(name, presumed)
+    for name, presumed in register.presumed_of_movement:
+        whole.setdefault(name, presumed)
     return Situation(
         movement,
         day,
         register,
-        values,
-        presumed,
+        own,
+        register.presumptions,
         claimed,
         contradicted,
         assumptions,
