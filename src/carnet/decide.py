@@ -10,10 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from carnet.errors import MovementError
+from carnet.law.asking import Reaching
 from carnet.law.conditions import MOVEMENT
-from carnet.law.explain import duties_of, exemption_of, findings_of, rests_on
+from carnet.law.explain import (
+    Speech,
+    certainties_of,
+    duties_of,
+    exemption_of,
+    findings_of,
+    presumed_by,
+    speech_of,
+)
 from carnet.law.judge import Judge, OpenError, Outcome, TooManyCellsError, asked, leaves
 from carnet.law.lawbook import Lawbook, Order
+from carnet.law.memory import Memory, key_of
 from carnet.law.situation import Situation, situation
 from carnet.model.decision import (
     DETERMINATIONS,
@@ -66,14 +76,14 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
     check_names(movement, lawbook)
     facts = situation(movement, day, lawbook.register, lawbook.vocabulary)
     answers: list[_Answer] = []
-    spoken_for: set[str] = set()
+    silent_places = set(facts.own[MOVEMENT]["places"])
+    reaching = Reaching(facts)
     for order in lawbook.orders.values():
         law = order.on(day)
-        spoken_for |= law.countries
-        judge = Judge(law, facts)
-        if judge.reached() is not False:
-            answers.append(_ask(order, judge, facts, explain=explain))
-    silent = tuple(sorted(set(facts.own[MOVEMENT]["places"]) - spoken_for))
+        silent_places -= law.countries
+        if reaching.by(law) is not False:
+            answers.append(_ask(order, Judge(law, facts), facts, explain=explain))
+    silent = tuple(sorted(silent_places))
     answers.sort(key=lambda one: (-STRICTNESS.index(one.entry.verdict), one.entry.code))
     entries = tuple(one.entry for one in answers)
     verdict = strictest(tuple(entry.verdict for entry in entries))
@@ -119,8 +129,66 @@ def check_names(movement: Movement, lawbook: Lawbook) -> None:
     lawbook.register.check(movement)
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What an order answers to every movement in which its rules see the same.
+
+    Attributes:
+        entry: the answer without findings.
+        about_all: rules that speak of the movement, with their outcome.
+        contents: rules that speak of each content.
+    """
+
+    entry: Entry
+    determinations: tuple[tuple[str, ...], ...]
+    missing: dict[str, str]
+    certainties: tuple[str, ...]
+    laxest: Verdict
+    cells: int
+    about_all: Speech
+    contents: tuple[Speech, ...]
+
+
 def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Answer:
-    """Put the question to one legal order."""
+    """Put the question to one legal order, unless it has answered one that its rules cannot tell from this."""
+    memory = Memory.of(judge.law)
+    key = None if facts.contradicted else key_of(judge, memory)
+    settled: _Settled | None = None if key is None else memory.answers.get(key)
+    if settled is None:
+        settled = _settle(order, judge, facts)
+        if key is not None:
+            memory.keep(key, settled)
+    entry = settled.entry
+    per_content: tuple[tuple[Finding, ...], ...] = ()
+    if explain:
+        findings, per_content = findings_of(judge, order, settled.about_all, settled.contents)
+        entry = Entry(
+            entry.code,
+            entry.verdict,
+            entry.routes,
+            entry.prerequisites,
+            entry.completed,
+            entry.exceptional_routes,
+            entry.routes_open,
+            entry.exemption,
+            entry.duties,
+            findings,
+            entry.note,
+        )
+    return _Answer(
+        entry,
+        settled.determinations,
+        per_content,
+        settled.missing,
+        presumed_by(judge),
+        settled.certainties,
+        settled.laxest,
+        settled.cells,
+    )
+
+
+def _settle(order: Order, judge: Judge, facts: Situation) -> _Settled:
+    """Judge one legal order over all completions of what is unknown."""
     note: str | None = None
     try:
         tree = judge.explore(judge.settle)
@@ -156,8 +224,7 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
             note = "; ".join(text for clashes in facts.contradicted.values() for _, text in clashes)
     judge.rest()
     quiet = verdict is not Verdict.UNDECIDED and not routes_open
-    findings, per_content = findings_of(judge, order, determinations, quiet=quiet) if explain else ((), ())
-    live = rests_on(judge, determinations)
+    about_all, contents = speech_of(judge, determinations, quiet=quiet)
     entry = Entry(
         code=order.code,
         verdict=verdict,
@@ -168,18 +235,17 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
         routes_open=routes_open and verdict is Verdict.CONDITIONAL,
         exemption=exemption_of(judge),
         duties=duties_of(judge),
-        findings=findings,
         note=note,
     )
-    return _Answer(
+    return _Settled(
         entry,
         tuple(determinations),
-        per_content,
         missing,
-        live.presumed,
-        live.certainties or (order.default_certainty,),
+        certainties_of(judge, determinations) or (order.default_certainty,),
         min((one.verdict for one in possible), key=STRICTNESS.index, default=Verdict.UNDECIDED),
         judge.spent,
+        about_all,
+        contents,
     )
 
 

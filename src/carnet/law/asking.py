@@ -7,11 +7,11 @@ looked at again, unless its number is combined over contents.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from carnet.law.compiled import DERIVED, LiveRule, OrderLaw
 from carnet.law.conditions import EVERYTHING, MOVEMENT, Atom, Interval, kleene_or
+from carnet.law.index import Selection
 from carnet.law.situation import Situation
 from carnet.model.decision import Verdict
 from carnet.model.vocabulary import may_be
@@ -21,6 +21,20 @@ Truth = bool | None
 
 class ImpossibleError(Exception):
     """What is assumed cannot all be so: a sum is assumed that its parts do not reach."""
+
+
+class Reaching:
+    """Finds which legal orders have a say, from what is known of the movement as a whole."""
+
+    def __init__(self, facts: Situation) -> None:
+        self.views = facts.views
+        self.shared: dict[Any, Truth] = {}
+
+    def by(self, law: OrderLaw) -> Truth:
+        """Say whether an order has a say."""
+        # Terms belong to one order, and to one day of it.
+        self.shared.clear()
+        return law.reached(self, MOVEMENT)
 
 
 class Asking:
@@ -43,8 +57,11 @@ class Asking:
         self.views: list[dict[Any, Any]] = list(facts.views)
         self.shared: dict[Any, Truth] = {}
         self.narrowed: dict[Any, Interval] = {}
+        self._sums: dict[Any, Interval] = {}
+        self._counts: dict[str, Interval] = {}
         self.live: list[tuple[LiveRule, ...]] = []
         self.about_all: tuple[LiveRule, ...] = ()
+        self.chosen: list[Selection[LiveRule]] = []
         self.moving: dict[str, list[LiveRule]] = {}
         self.status: list[dict[str, Truth]] = [{} for _ in facts.classes]
         self.exempt: list[dict[str, Truth]] = [{} for _ in facts.classes]
@@ -58,42 +75,32 @@ class Asking:
         self._members: dict[tuple[str, ...], list[int]] = {}
         self._memo: dict[tuple[int, int], Truth] | None = None
 
-    def reached(self) -> Truth:
-        """Say whether the order has a say."""
-        found = self.law.reached(self, MOVEMENT)
-        # Before its first modelled day an order's reach is read with the terms of that day.
-        self.shared.clear()
-        return found
-
     def _select(self) -> None:
         """Find the rules that what is known leaves possible."""
         law = self.law
-        whole = self.views[-1]
-        self.about_all = law.of_class(None).index.possible(whole, self._widest(MOVEMENT))
+        widest = self._widest
+        self.chosen = [
+            of_class.index.possible(view, widest)
+            for of_class, view in zip(law.of_classes(self.facts.classes), self.views, strict=True)
+        ]
+        self.live = [one.rules for one in self.chosen[:-1]]
+        self.about_all = self.chosen[-1].rules
         moving = self.moving
         for live in self.about_all:
             if live.rule.exception_to is None:
                 moving.setdefault(live.rule.effect, []).append(live)
-        self.live = [
-            law.of_class(name).index.possible(self.views[at], self._widest(at))
-            for at, name in enumerate(self.facts.classes)
-        ]
 
     @property
     def candidates(self) -> list[tuple[LiveRule, ...]]:
         """Every rule that speaks of each content's class, whether or not it can hold."""
         return [self.law.content.get(name, ()) for name in self.facts.classes]
 
-    def _widest(self, at: int) -> Callable[[str, tuple[str, ...] | None], Interval]:
-        """Give the bounds that no completion leaves."""
-
-        def bounds(fact: str, over: tuple[str, ...] | None) -> Interval:
-            if not fact.startswith("year."):
-                return self._combined(fact, over) if over is not None else self.number(at, fact, None)
-            before = self._before(fact)
-            return (before[0], before[1] + sum(one.get("persons", EVERYTHING)[1] for one in self.own[:-1]))
-
-        return bounds
+    def _widest(self, fact: str, over: tuple[str, ...] | None) -> Interval:
+        """Give the bounds, of a number of the year or a combined one, that no completion leaves."""
+        if over is not None:
+            return self._combined(fact, over)
+        before = self._before(fact)
+        return (before[0], before[1] + sum([one.get("persons", EVERYTHING)[1] for one in self.own[:-1]]))
 
     # What conditions ask ------------------------------------------------------------------------------
 
@@ -137,17 +144,31 @@ class Asking:
 
     def _covered(self, over: tuple[str, ...]) -> list[int]:
         """Give the contents whose class is one of some classes."""
-        found = self._members.get(over)
+        found: list[int] | None = self._members.get(over)
         if found is None:
-            found = [
-                number
-                for number, name in enumerate(self.facts.classes)
-                if any(general == "*" or may_be(general, name) for general in over)
-            ]
+            kept, key = self.law.kept.setdefault("covered", {}), (over, self.facts.classes)
+            found = kept.get(key)
+            if found is None:
+                found = kept[key] = [
+                    number
+                    for number, name in enumerate(self.facts.classes)
+                    if any(general == "*" or may_be(general, name) for general in over)
+                ]
             self._members[over] = found
         return found
 
+    def parts(self, fact: str, over: tuple[str, ...]) -> tuple[Interval, ...]:
+        """Give the bounds of what is combined, content by content."""
+        return tuple(self.own[number].get(fact, EVERYTHING) for number in self._covered(over))
+
     def _combined(self, fact: str, over: tuple[str, ...]) -> Interval:
+        key = (fact, over)
+        sums = self._sums
+        if key not in sums:
+            sums[key] = self._sum(fact, over)
+        return sums[key]
+
+    def _sum(self, fact: str, over: tuple[str, ...]) -> Interval:
         entry = self.facts.register[fact]
         lows, highs = [0.0], [0.0]
         for number in self._covered(over):
@@ -208,7 +229,7 @@ class Asking:
         found = live.test(self, at)
         if found is False or live.excepting is None:
             return found
-        for exception in live.excepting.possible(self.views[at], self._widest(at)):
+        for exception in live.excepting.possible(self.views[at], self._widest).rules:
             excepted = exception.test(self, at)
             if excepted is True:
                 return False
@@ -229,7 +250,7 @@ class Asking:
         self.views = list(self.facts.views)
         self._untouched = True
         self.narrowed.clear()
-        self.shared.clear()
+        self._forget()
         self.cells = self.assuming = 0
         self.verdicts.clear()
         self._stale.update(range(self.count))
@@ -238,22 +259,38 @@ class Asking:
         if live.test(self, at) is None:
             return live.when.atom(self, at)
         if live.excepting is not None:
-            for exception in live.excepting.possible(self.views[at], self._widest(at)):
+            for exception in live.excepting.possible(self.views[at], self._widest).rules:
                 if exception.test(self, at) is None:
                     return exception.when.atom(self, at)
         return None
 
     def look(self) -> None:
         """Find what contents are, and what they are exempt from, where an assumption touched them."""
-        if not self.live:
-            self._select()
+        self.prepare()
         if self._stale:
             for at in self._stale:
-                self._look_at(at)
-            self._stale.clear()
-            self.shared.clear()
+                self.look_at(at)
+            self.looked()
 
-    def _look_at(self, at: int) -> None:
+    def prepare(self) -> None:
+        """Find the rules that can hold, once."""
+        if not self.live:
+            self._select()
+
+    def looked(self) -> None:
+        """Take what contents were found to be as what they are."""
+        self._stale.clear()
+        self.shared.clear()
+        self._counts.clear()
+
+    def _forget(self) -> None:
+        """Forget what was worked out from what is known or assumed."""
+        self.shared.clear()
+        self._sums.clear()
+        self._counts.clear()
+
+    def look_at(self, at: int) -> None:
+        """Find what one content is."""
         found: dict[str, Truth] = {}
         exempt: dict[str, Truth] = {}
         for live in self.live[at]:
@@ -276,7 +313,7 @@ class Asking:
 
         Returns: what was assumed before.
         """
-        self.shared.clear()
+        self._forget()
         about = key[0]
         if about == "over":
             had = self.narrowed.get(key)
@@ -391,6 +428,11 @@ class Asking:
         return EVERYTHING if given is None else (given, given)
 
     def _year(self, fact: str) -> Interval:
+        if fact not in self._counts:
+            self._counts[fact] = self._count(fact)
+        return self._narrow(self._counts[fact], ("over", fact, None))
+
+    def _count(self, fact: str) -> Interval:
         before = self._before(fact)
         counted = self._counted(fact)
         lows, highs = [0.0], [0.0]
@@ -423,7 +465,7 @@ class Asking:
             fresh_low, fresh_high = new_largest, min(new_total, high)
         else:
             fresh_low, fresh_high = max(0.0, low - before[1]), high
-        return self._narrow((before[0] + fresh_low, before[1] + fresh_high), ("over", fact, None))
+        return (before[0] + fresh_low, before[1] + fresh_high)
 
     def _year_names(self, fact: str) -> tuple[tuple[str, str], ...]:
         tail = "_sensitive" if fact.endswith("sensitive") else ""

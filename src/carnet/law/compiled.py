@@ -81,6 +81,9 @@ FOUND = frozenset(
 """Truths that rest on other rules: `found` is what contents are; `has` leaves out those that are exempt."""
 
 
+_ALWAYS = closure(Always())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveRule:
     """A rule in force, compiled.
@@ -98,7 +101,7 @@ class LiveRule:
     facts: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     certainties: tuple[str, ...] = ()
-    test: Test = closure(Always())
+    test: Test = _ALWAYS
     excepting: Index[Exceptional] | None = None
     number: int = 0
 
@@ -140,6 +143,13 @@ class OfClass:
     index: Index[LiveRule]
     facts: frozenset[str]
     untouched: tuple[str, ...]
+    _presumable: list[frozenset[str]] = field(default_factory=list)
+
+    def presumable(self, register: Register) -> frozenset[str]:
+        """Give those of its facts that may be presumed."""
+        if not self._presumable:
+            self._presumable.append(self.facts & register.presumptions.keys())
+        return self._presumable[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +160,7 @@ class OrderLaw:
         content: rules about a content, by class of data.
         movement: rules about the movement, by effect.
         needs: what may be required, in the order of the law.
+        kept: what was worked out from this law and is true as long as it is.
     """
 
     code: str
@@ -162,6 +173,7 @@ class OrderLaw:
     every: tuple[LiveRule, ...]
     reached: Test
     needs: tuple[Need, ...]
+    kept: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
     _indexed: dict[str | None, OfClass] = field(default_factory=dict, compare=False, repr=False)
 
     def of_class(self, name: str | None) -> OfClass:
@@ -170,6 +182,14 @@ class OrderLaw:
         if found is None:
             rules = self.content.get(name, ()) if name is not None else self.about_all
             found = self._indexed[name] = _of_class(rules)
+        return found
+
+    def of_classes(self, names: tuple[str, ...]) -> tuple[OfClass, ...]:
+        """Give the rules about each of some classes, and last those about the movement."""
+        kept: dict[tuple[str, ...], tuple[OfClass, ...]] = self.kept.setdefault("classes", {})
+        found = kept.get(names)
+        if found is None:
+            found = kept[names] = tuple(map(self.of_class, (*names, None)))
         return found
 
     @property
@@ -375,6 +395,8 @@ def compile_order(
     else:
         members = frozenset(countries)
     reaching = early.condition(reach, None)
+    if any(leaf.derived or leaf.fact.startswith("year.") for leaf in reaching.leaves()):
+        raise reach.error("whether the order has a say cannot hang on its own rules", "ask for plain facts")
     return OrderLaw(
         code,
         day,

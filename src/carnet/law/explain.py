@@ -9,7 +9,7 @@ from typing import Any
 
 from carnet.law.asking import Truth
 from carnet.law.compiled import DERIVED, FOUND, LiveRule
-from carnet.law.conditions import MOVEMENT
+from carnet.law.conditions import EVERYTHING, MOVEMENT
 from carnet.law.judge import Judge
 from carnet.law.lawbook import Order
 from carnet.model.decision import Duty, Finding
@@ -30,40 +30,6 @@ _SPEAKING = frozenset(
         "offers",
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class RestsOn:
-    """What an answer rests on: presumptions that some rule asked for, and the certainties of live rules."""
-
-    presumed: frozenset[str]
-    certainties: tuple[str, ...]
-
-
-def shown(value: Any) -> Any:
-    """Give a value as JSON shows it; an interval becomes its bounds, the unknown `None`."""
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, int | float) for v in value):  # noqa: PLR2004 -- a pair of bounds
-        low, high = value
-        if low == high:
-            return low
-        return (
-            None if (low, high) == (0, math.inf) else {"from": low, "to": None if high == math.inf else high}
-        )
-    if isinstance(value, tuple):
-        return list(value)
-    return value
-
-
-def value_of(judge: Judge, at: int, fact: str) -> Any:
-    """Give the value of a fact for a finding."""
-    if fact in FOUND:
-        return judge.derived(fact)[0]
-    if fact.startswith("year."):
-        return shown(judge.number(at, fact, None))
-    entry = judge.facts.register[fact] if fact in judge.facts.register else DERIVED.get(fact)
-    if entry is not None and entry.numeric:
-        return shown(judge.number(at, fact, None))
-    return shown(judge.known(at, fact))
 
 
 def _number(value: float) -> str:
@@ -89,28 +55,84 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def words(judge: Judge, live: LiveRule, at: int) -> str:
-    """Fill the rule's sentence with the values of this case."""
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """How a rule says what it found: its facts by kind, and its sentence cut at the holes.
 
-    def fill(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name in live.parameters:
-            return _plain(live.parameters[name])
-        return _plain(value_of(judge, at, name))
+    Attributes:
+        asked: facts with the way to their value.
+        sentence: words, and for each hole the name of a fact with the way to its value.
+    """
 
-    return _HOLE.sub(fill, live.rule.says)
+    asked: tuple[tuple[str, str], ...]
+    sentence: tuple[str | tuple[str, str], ...]
+
+
+def _way(judge: Judge, fact: str) -> str:
+    if fact in FOUND:
+        return "found"
+    if fact.startswith("year."):
+        return "year"
+    entry = judge.facts.register.get(fact) or DERIVED.get(fact)
+    return "number" if entry is not None and entry.numeric else "plain"
+
+
+def _voice(judge: Judge, live: LiveRule) -> _Voice:
+    voices: dict[LiveRule, _Voice] = judge.law.kept.setdefault("voices", {})
+    voice = voices.get(live)
+    if voice is None:
+        parts = _HOLE.split(live.rule.says)
+        sentence: list[str | tuple[str, str]] = []
+        for number, part in enumerate(parts):
+            if number % 2 == 0:
+                sentence.append(part)
+            elif part in live.parameters:
+                sentence.append(_plain(live.parameters[part]))
+            else:
+                sentence.append((part, _way(judge, part)))
+        asked = tuple((fact, _way(judge, fact)) for fact in live.facts)
+        voice = voices[live] = _Voice(asked, tuple(sentence))
+    return voice
+
+
+def _value(judge: Judge, at: int, fact: str, way: str) -> Any:
+    if way == "plain":
+        value = judge.views[at].get(fact)
+        return list(value) if value.__class__ is tuple else value
+    if way == "found":
+        return judge.found(fact)
+    low, high = judge.number(at, fact, None) if way == "year" else judge.views[at].get(fact, EVERYTHING)
+    if low == high:
+        return low
+    return None if low == 0 and high == math.inf else {"from": low, "to": None if high == math.inf else high}
+
+
+def value_of(judge: Judge, at: int, fact: str) -> Any:
+    """Give the value of a fact for a finding."""
+    return _value(judge, at, fact, _way(judge, fact))
 
 
 def _finding(judge: Judge, live: LiveRule, at: int, outcome: str) -> Finding:
+    voice = _voice(judge, live)
+    facts = {fact: _value(judge, at, fact, way) for fact, way in voice.asked}
+    words = "".join(
+        [
+            part
+            if part.__class__ is str
+            else _plain(facts[part[0]] if part[0] in facts else _value(judge, at, *part))
+            for part in voice.sentence
+        ]
+    )
+    rule = live.rule
     return Finding(
-        rule=live.rule.id,
-        outcome=outcome,
-        words=words(judge, live, at),
-        cite=live.rule.cite,
-        certainty=live.rule.certainty,
-        content=judge.movement.contents[at].name if at != MOVEMENT else None,
-        facts={fact: value_of(judge, at, fact) for fact in live.facts},
-        parameters=live.parameters,
+        rule.id,
+        outcome,
+        words,
+        rule.cite,
+        rule.certainty,
+        judge.movement.contents[at].name if at != MOVEMENT else None,
+        facts,
+        live.parameters,
     )
 
 
@@ -146,23 +168,27 @@ def _matters(judge: Judge, live: LiveRule, at: int) -> bool:
     return True
 
 
-def findings_of(
-    judge: Judge, order: Order, determinations: list[tuple[str, ...]], *, quiet: bool
-) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, ...], ...]]:
-    """Give what the order's rules said about the movement, and about each content.
+Speech = tuple[tuple[LiveRule, str], ...]
+"""Rules that speak of one content, or of the movement, each with its outcome."""
+
+
+def speech_of(
+    judge: Judge, determinations: list[tuple[str, ...]], *, quiet: bool
+) -> tuple[Speech, tuple[Speech, ...]]:
+    """Give which of the order's rules speak of the movement, and of each content.
 
     A rule that is unknown speaks only where that leaves something open: `quiet` says that the movement's
     answer is settled, and a content's determination says whether it is.
     """
-    out: list[Finding] = []
+    out: list[tuple[LiveRule, str]] = []
     for live in judge.about_all:
         if _matters(judge, live, MOVEMENT):
             truth, outcome = _speaks(judge, live, MOVEMENT)
             if truth is True or (truth is None and not quiet):
-                out.append(_finding(judge, live, MOVEMENT, outcome))
-    per_content: list[tuple[Finding, ...]] = []
+                out.append((live, outcome))
+    per_content: list[Speech] = []
     for at in range(judge.count):
-        mine: list[Finding] = []
+        mine: list[tuple[LiveRule, str]] = []
         for live in judge.live[at]:
             if not _matters(judge, live, at):
                 continue
@@ -170,19 +196,32 @@ def findings_of(
             if truth is None and live.rule.effect == "notes":
                 continue
             if truth is True or (truth is None and "undecided" in determinations[at]):
-                mine.append(_finding(judge, live, at, outcome))
+                mine.append((live, outcome))
         per_content.append(tuple(mine))
+    return tuple(out), tuple(per_content)
+
+
+def findings_of(
+    judge: Judge, order: Order, about_all: Speech, contents: tuple[Speech, ...]
+) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, ...], ...]]:
+    """Let the rules that speak say it, with the values of this movement."""
+    out = tuple([_finding(judge, live, MOVEMENT, outcome) for live, outcome in about_all])
     if not out:
-        out.append(
+        out = (
             Finding(
                 rule=f"{order.folder}/default",
                 outcome="permits",
                 words=order.default_says,
                 cite=order.default_cite,
                 certainty=order.default_certainty,
-            )
+            ),
         )
-    return tuple(out), tuple(per_content)
+    return out, tuple(
+        [
+            tuple([_finding(judge, live, at, outcome) for live, outcome in speech])
+            for at, speech in enumerate(contents)
+        ]
+    )
 
 
 def duties_of(judge: Judge) -> tuple[Duty, ...]:
@@ -212,24 +251,34 @@ def exemption_of(judge: Judge) -> str | None:
     return None
 
 
-def rests_on(judge: Judge, determinations: list[tuple[str, ...]]) -> RestsOn:
-    """Give the presumptions that reached rules asked for, and the certainty marks of what the answer rests on.
+def presumed_by(judge: Judge) -> frozenset[str]:
+    """Give the presumptions that rules of the order ask for, and that nobody stated."""
+    facts, law = judge.facts, judge.law
+    every: frozenset[str] | None = law.kept.get(("presumable", facts.classes))
+    if every is None:
+        every = frozenset().union(*(one.presumable(facts.register) for one in law.of_classes(facts.classes)))
+        law.kept["presumable", facts.classes] = every
+    if every.isdisjoint(facts.stated_anywhere):
+        return every
+    out = law.of_class(None).presumable(facts.register) - facts.stated
+    for name, content in zip(facts.classes, judge.movement.contents, strict=True):
+        asked = law.of_class(name).presumable(facts.register)
+        if asked:
+            out |= asked - facts.stated - content.facts.keys()
+    return out
+
+
+def certainties_of(judge: Judge, determinations: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Give the certainty marks of what the answer rests on.
 
     A content that is found not to be important rests on every test that it passed, too.
     """
-    presumed: set[str] = set()
-    marks: list[str] = []
-    stated = (
-        set(judge.movement.facts) | set(judge.movement.exporter.facts) | set(judge.movement.recipient.facts)
-    )
-    known = judge.facts.presumed.keys()
+    marks: dict[str, None] = {}
     for at in (MOVEMENT, *range(judge.count)):
-        every = judge.law.of_class(None if at == MOVEMENT else judge.facts.classes[at])
-        given = stated if at == MOVEMENT else stated | set(judge.movement.contents[at].facts)
-        presumed |= (every.facts & known) - given
         if at == MOVEMENT or "important" not in determinations[at]:
-            marks += every.untouched
+            every = judge.law.of_class(None if at == MOVEMENT else judge.facts.classes[at])
+            marks |= dict.fromkeys(every.untouched)
         for live in judge.about_all if at == MOVEMENT else judge.live[at]:
             if live.rule.effect in _SPEAKING and _speaks(judge, live, at)[0] is True:
-                marks += live.certainties
-    return RestsOn(frozenset(presumed), tuple(marks))
+                marks |= dict.fromkeys(live.certainties)
+    return tuple(marks)

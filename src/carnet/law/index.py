@@ -11,12 +11,13 @@ from __future__ import annotations
 import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from carnet.law.conditions import MEMBER, All, Condition, Interval, Leaf, Stated, Term
+from carnet.law.conditions import EVERYTHING, MEMBER, All, Condition, Interval, Leaf, Stated, Term
 
 Bounds = Callable[[str, tuple[str, ...] | None], Interval]
-"""Gives the widest bounds that a number can have: of a fact, combined over classes if any are given."""
+"""Gives the widest bounds that a number of the year, or one combined over classes, can have."""
 
 
 class Guarded(Protocol):
@@ -44,29 +45,56 @@ def _conjuncts(condition: Condition) -> Iterable[Leaf]:
             return
 
 
+_Find = Callable[[list[float], float], int]
+_STEPS: Mapping[str, tuple[tuple[_Find, int], ...]] = {
+    "at_least": ((bisect.bisect_right, 1),),
+    "exceeds": ((bisect.bisect_left, 1),),
+    "fewer_than": ((bisect.bisect_right, 0),),
+    "at_most": ((bisect.bisect_left, 0),),
+    "is": ((bisect.bisect_left, 0), (bisect.bisect_right, 1)),
+}
+"""How to find, among sorted steps, those that bounds (the lower is 0, the upper 1) pass or may pass."""
+
+
 class _Ladder:
     """Rules by the number that one fact must reach, or must stay below."""
 
     def __init__(self, rules: list[tuple[Leaf, int]]) -> None:
-        self.steps: dict[str, tuple[list[float], list[int]]] = {}
-        for operator in {leaf.operator for leaf, _ in rules}:
+        self.numbers: dict[str, list[int]] = {}
+        self.finds: list[tuple[_Find, int, list[float]]] = []
+        for operator in dict.fromkeys(leaf.operator for leaf, _ in rules):
             mine = sorted((leaf.value, number) for leaf, number in rules if leaf.operator == operator)
-            self.steps[operator] = ([value for value, _ in mine], [number for _, number in mine])
+            values = [value for value, _ in mine]
+            self.numbers[operator] = [number for _, number in mine]
+            self.finds += [(find, end, values) for find, end in _STEPS[operator]]
 
-    def possible(self, bounds: Interval) -> Iterable[int]:
-        low, high = bounds
-        for operator, (values, numbers) in self.steps.items():
-            match operator:
-                case "at_least":
-                    yield from numbers[: bisect.bisect_right(values, high)]
-                case "exceeds":
-                    yield from numbers[: bisect.bisect_left(values, high)]
-                case "fewer_than":
-                    yield from numbers[bisect.bisect_right(values, low) :]
-                case "at_most":
-                    yield from numbers[bisect.bisect_left(values, low) :]
-                case _:
-                    yield from numbers[bisect.bisect_left(values, low) : bisect.bisect_right(values, high)]
+    def cell(self, bounds: Interval) -> tuple[int, ...]:
+        """Say between which steps the bounds lie; equal cells have the same rules."""
+        return tuple([find(values, bounds[end]) for find, end, values in self.finds])
+
+    def possible(self, cell: tuple[int, ...]) -> Iterable[int]:
+        """Give the rules whose step is, or may be, passed."""
+        steps = iter(cell)
+        for operator, numbers in self.numbers.items():
+            step = next(steps)
+            if operator in {"at_least", "exceeds"}:
+                yield from numbers[:step]
+            elif operator in {"fewer_than", "at_most"}:
+                yield from numbers[step:]
+            else:
+                yield from numbers[step : next(steps)]
+
+
+@dataclass(slots=True, eq=False)
+class Selection(Generic[T]):
+    """Rules that may hold; there is one object for each choice, so that it is known by its identity.
+
+    Attributes:
+        reads: what was worked out of what they read, when first asked for.
+    """
+
+    rules: tuple[T, ...]
+    reads: Any = None
 
 
 class Index(Generic[T]):
@@ -89,14 +117,32 @@ class Index(Generic[T]):
             else:
                 words.setdefault(leaf.fact, []).append((leaf, number))
         self.words = tuple((fact, *_buckets(found)) for fact, found in words.items())
-        self.numbers = tuple((fact, over, _Ladder(found)) for (fact, over), found in numbers.items())
-        self._several: dict[tuple[int, ...], tuple[T, ...]] = {}
+        ladders = [(fact, over, _Ladder(found)) for (fact, over), found in numbers.items()]
+        own = [one[1] is None and not one[0].startswith("year.") for one in ladders]
+        self.own = tuple((fact, one) for (fact, _, one), mine in zip(ladders, own, strict=True) if mine)
+        self.wide = tuple(one for one, mine in zip(ladders, own, strict=True) if not mine)
+        self._facts = tuple(fact for fact, *_ in self.words)
+        self._looked_up: dict[tuple[Any, ...], Selection[T]] = {}
+        self._selections: dict[tuple[int, ...], Selection[T]] = {}
 
-    def possible(self, view: Mapping[Any, Any], bounds: Bounds) -> tuple[T, ...]:
+    def possible(self, view: Mapping[Any, Any], bounds: Bounds) -> Selection[T]:
         """Give the rules that are not false by their guard, in the order of the law."""
+        key = (
+            *map(view.get, self._facts),
+            *[one.cell(view.get(fact, EVERYTHING)) for fact, one in self.own],
+            *[one.cell(bounds(fact, over)) for fact, over, one in self.wide],
+        )
+        rules = self._looked_up.get(key)
+        if rules is None:
+            if len(self._looked_up) >= _REMEMBERED:
+                self._looked_up.clear()
+                self._selections.clear()
+            rules = self._looked_up[key] = self._look_up(key)
+        return rules
+
+    def _look_up(self, key: tuple[Any, ...]) -> Selection[T]:
         found = list(self.free)
-        for fact, listed, buckets, every in self.words:
-            value = view.get(fact)
+        for (_, listed, buckets, every), value in zip(self.words, key, strict=False):
             if value is None:
                 found += every
             elif not listed:
@@ -104,19 +150,19 @@ class Index(Generic[T]):
             else:
                 for one in value:
                     found += buckets.get(one, ())
-        for fact, over, ladder in self.numbers:
-            found += ladder.possible(bounds(fact, over))
-        key = tuple(sorted(set(found)))
-        rules = self._several.get(key)
-        if rules is None:
-            if len(self._several) >= _REMEMBERED:
-                self._several.clear()
-            rules = self._several[key] = tuple(self.rules[number] for number in key)
-        return rules
+        ladders = [*(one for _, one in self.own), *(one for _, _, one in self.wide)]
+        for ladder, cell in zip(ladders, key[len(self.words) :], strict=True):
+            found += ladder.possible(cell)
+        chosen = tuple(sorted(set(found)))
+        selection = self._selections.get(chosen)
+        if selection is None:
+            selection = Selection(tuple(self.rules[number] for number in chosen))
+            self._selections[chosen] = selection
+        return selection
 
 
 _REMEMBERED = 4096
-"""So many selections of rules are kept, so that one selection is one object."""
+"""So many selections of rules are kept."""
 
 
 def _signature(leaf: Leaf) -> tuple[Any, ...]:

@@ -98,7 +98,7 @@ class Judge(Asking):
 
     def _named(self, effect: str) -> list[str]:
         """Name the rules of an effect that hold."""
-        places: list[tuple[int, tuple[LiveRule, ...]]] = [(MOVEMENT, self.moving.get(effect, ()))]
+        places: list[tuple[int, tuple[LiveRule, ...]]] = [(MOVEMENT, tuple(self.moving.get(effect, ())))]
         places += enumerate(self.live)
         return sorted(
             {
@@ -284,7 +284,7 @@ class Judge(Asking):
     def determination(self, at: int) -> frozenset[str] | Atom:
         """Give what one content is, or the atom on which that hangs."""
         self.look()
-        self._look_at(at)
+        self.look_at(at)
         for what in ("important", "sensitive_personal", "personal"):
             if self.status[at].get(what, False) is None:
                 return _must(self._is_atom(at, what))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -107,6 +108,34 @@ class Register:
                 for name in dict.fromkeys(one.fact for one in entry.implied_by):
                     mine[name] = (*mine.get(name, ()), number)
         return out
+
+    def premises(self, scopes: tuple[str, ...]) -> Mapping[str, tuple[float, ...] | None]:
+        """Give the facts on which derivations in some scopes hang, with the numbers at which they change.
+
+        `None` stands for a fact that counts as it is: it is no number, or it may itself be derived.
+        """
+        out = self._premises.get(scopes)
+        if out is None:
+            entries = [entry for scope in scopes for entry in self.implied[scope]]
+            out = dict.fromkeys(entry.name for entry in entries)
+            derived = frozenset(out)
+            for one in (one for entry in entries for one in entry.implied_by):
+                if one.fact in self.numeric and one.fact not in derived:
+                    near = {one.value, math.nextafter(one.value, math.inf)}
+                    out[one.fact] = tuple(sorted({*(out.get(one.fact) or ()), *near}))
+                else:
+                    out[one.fact] = None
+            self._premises[scopes] = out
+        return out
+
+    @cached_property
+    def _premises(self) -> dict[tuple[str, ...], dict[str, tuple[float, ...] | None]]:
+        return {}
+
+    @cached_property
+    def followed(self) -> dict[Any, Any]:
+        """Keep what followed from what, as long as the register lives."""
+        return {}
 
     @cached_property
     def presumed(self) -> tuple[FactEntry, ...]:

@@ -7,6 +7,7 @@ item undecided.
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import math
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from carnet.model.movement import SAFEGUARDS, Content, Movement, Safeguard
 from carnet.model.vocabulary import UNKNOWN_CLASS, Vocabulary, covers
 
 Key = tuple[Any, ...]
+_REMEMBERED = 8192
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,17 @@ class Situation:
     assumptions: tuple[Assumed, ...]
     safeguard_notes: Mapping[str, tuple[Assumed, ...]]
     classes: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def stated(self) -> frozenset[str]:
+        """Give the facts that the document states about the movement and its parties."""
+        movement = self.movement
+        return frozenset({*movement.facts, *movement.exporter.facts, *movement.recipient.facts})
+
+    @cached_property
+    def stated_anywhere(self) -> frozenset[str]:
+        """Give the facts that the document states about anything."""
+        return self.stated.union(*(content.facts for content in self.movement.contents))
 
     @cached_property
     def views(self) -> tuple[dict[str, Any], ...]:
@@ -90,6 +103,29 @@ class _Items:
         self.stated = frozenset(stated)
         self.claims: dict[str, Implication] = {}
         self.clashes: dict[str, tuple[Any, Any, str]] = {}
+
+    def follow(self, *scopes: str) -> None:
+        """Derive what follows; what followed from the same once follows again."""
+        known, cells = self.known, self.register.premises(scopes)
+        seen: list[Any] = [scopes, self.removed]
+        for name, value in known.items():
+            if name in cells:
+                cuts = cells[name]
+                seen += (name, value if cuts is None else bisect.bisect(cuts, value))
+        key = tuple(seen)
+        kept = self.register.followed
+        found = kept.get(key)
+        if found is not None:
+            known.update(found[0])
+            self.claims, self.clashes = found[1], found[2]
+            return
+        before = frozenset(known)
+        for scope in scopes:
+            self.run(scope)
+        if len(kept) >= _REMEMBERED:
+            kept.clear()
+        new = {name: value for name, value in known.items() if name not in before}
+        kept[key] = (new, self.claims, self.clashes)
 
     def run(self, scope: str) -> None:
         """Go over the entries in their order, again and again, but only those that something known speaks to."""
@@ -153,7 +189,7 @@ def _content_values(
         }
         stated |= {name: value for name, value in maker.items() if value is not None}
     items = _Items(register, content.removed, stated)
-    items.run("content")
+    items.follow("content")
     path = f"contents.{content.name}"
     numeric = register.numeric
     for name, value in items.known.items():
@@ -345,8 +381,7 @@ def _movement_values(
     for facts in (movement.facts, movement.exporter.facts, recipient.facts):
         flat.update(facts)
     items = _Items(register, None, {name: value for name, value in flat.items() if value is not None})
-    for scope in ("movement", "exporter", "recipient"):
-        items.run(scope)
+    items.follow("movement", "exporter", "recipient")
     numeric = register.numeric
     for name, value in items.known.items():
         values[name] = (value, value) if name in numeric else value

@@ -1,0 +1,156 @@
+"""The quick ways to an answer give the slow one's: functions for trees, the index, and what is remembered."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carnet.decide import decide
+from carnet.law.casebook import read_cases
+from carnet.law.closures import closure
+from carnet.law.conditions import EVERYTHING, MOVEMENT, All, Always, AnyOf, Leaf, Not, Stated, Term
+from carnet.law.index import Index
+from carnet.law.judge import Judge
+from carnet.law.lawbook import load_lawbook
+from carnet.law.situation import situation
+
+BOOK = load_lawbook()
+FOLDER = Path(__file__).parents[2] / "lawbook"
+CASES = [
+    case.movement
+    for path in sorted(FOLDER.glob("*/cases/*.yaml"))
+    for case in read_cases(path.read_text("utf-8"), str(path))
+]
+
+FLAGS, WORDS, LISTS, NUMBERS = ("f1", "f2"), ("w1",), ("l1",), ("n1", "n2")
+LEAF = st.one_of(
+    st.builds(Leaf, st.sampled_from(FLAGS), st.just("is"), st.booleans()),
+    st.builds(Leaf, st.sampled_from(WORDS), st.just("is"), st.sampled_from("ab")),
+    st.builds(Leaf, st.sampled_from(WORDS), st.just("is_one_of"), st.frozensets(st.sampled_from("abc"))),
+    st.builds(Leaf, st.sampled_from(LISTS), st.just("includes"), st.sampled_from("ab")),
+    st.builds(Leaf, st.sampled_from(LISTS), st.just("includes_any"), st.frozensets(st.sampled_from("abc"))),
+    st.builds(
+        Leaf,
+        st.sampled_from(NUMBERS),
+        st.sampled_from(["at_least", "exceeds", "fewer_than", "at_most", "is"]),
+        st.integers(0, 5),
+        numeric=st.just(True),
+    ),
+)
+CONDITION = st.recursive(
+    LEAF | st.just(Always()),
+    lambda part: st.one_of(
+        st.builds(All, st.lists(part, min_size=1, max_size=3).map(tuple)),
+        st.builds(AnyOf, st.lists(part, min_size=1, max_size=3).map(tuple)),
+        st.builds(Not, part),
+        st.builds(Stated, part),
+    ),
+    max_leaves=8,
+)
+BOUNDS = st.tuples(st.integers(0, 6), st.integers(0, 6)).map(lambda two: (min(two), max(two)))
+VIEW = st.fixed_dictionaries(
+    {},
+    optional={name: st.booleans() for name in FLAGS}
+    | {name: st.sampled_from("abc") for name in WORDS}
+    | {name: st.lists(st.sampled_from("abc"), max_size=2).map(tuple) for name in LISTS}
+    | dict.fromkeys(NUMBERS, BOUNDS),
+)
+
+
+class Asked:
+    """Answers both ways of asking from one view."""
+
+    def __init__(self, view):
+        self.views, self.shared = [view], {}
+
+    def member(self, at, fact, operator, operand):
+        view = self.views[at]
+        return view.get(fact, view.get((fact, operator, operand)))
+
+    def number(self, at, fact, over):
+        del over
+        return self.views[at].get(fact, EVERYTHING)
+
+
+@given(CONDITION, VIEW)
+@settings(max_examples=400, deadline=None)
+def test_a_function_says_what_its_tree_says(condition, view):
+    asked = Asked(view)
+    expected = condition.test(asked, 0)
+    assert closure(condition)(asked, 0) is expected
+    term = closure(Term("t", condition))
+    assert [term(asked, 0), term(asked, 0)] == [expected, expected]
+
+
+class Guarded:
+    def __init__(self, when):
+        self.when = when
+
+
+@given(st.lists(CONDITION, min_size=1, max_size=6), VIEW, st.data())
+@settings(max_examples=400, deadline=None)
+def test_the_index_leaves_out_only_what_nothing_supplied_later_makes_true(conditions, view, data):
+    rules = [Guarded(condition) for condition in conditions]
+    chosen = Index(rules).possible(view, lambda *_: EVERYTHING).rules
+    assert [rule for rule in rules if rule in chosen] == list(chosen)
+    more = {name: value for name, value in data.draw(VIEW).items() if name not in view}
+    for rule in rules:
+        if rule not in chosen:
+            assert rule.when.test(Asked(view), 0) is False
+            assert rule.when.test(Asked(view | more), 0) is False
+
+
+def varied(number):
+    """Mix the lawbook's own cases, so that answers are remembered and met again."""
+    chance = random.Random(number)
+    one, other = chance.choice(CASES), chance.choice(CASES)
+    several = [*one.contents, *other.contents][: chance.randint(1, 4)]
+    contents = tuple(
+        replace(
+            content,
+            name=f"c{at}",
+            persons=chance.choice([content.persons, None, 0, 1, 99_999, 100_000]),
+            facts={name: value for name, value in content.facts.items() if chance.random() < 0.8},
+        )
+        for at, content in enumerate(several)
+    )
+    return replace(
+        one,
+        contents=contents,
+        year_to_date=chance.choice([one.year_to_date, other.year_to_date]),
+        history=chance.choice([one.history, ()]),
+        safeguards=chance.choice([one.safeguards, other.safeguards]),
+    )
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_remembered_answer_is_the_one_that_judging_anew_gives(part):
+    for number in range(part * 100, part * 100 + 100):
+        movement = varied(number)
+        remembered = decide(movement, BOOK)
+        for order in BOOK.orders.values():
+            order.on(movement.date).kept.clear()
+        fresh = decide(movement, BOOK)
+        assert remembered == fresh
+        assert decide(movement, BOOK) == fresh
+
+
+def test_rules_that_are_left_out_are_false_by_the_tree():
+    left_out = 0
+    for movement in CASES[::3]:
+        facts = situation(movement, movement.date, BOOK.register, BOOK.vocabulary)
+        for order in BOOK.orders.values():
+            judge = Judge(order.on(movement.date), facts)
+            judge.look()
+            about_all = [live for live in judge.law.about_all if live not in judge.about_all]
+            for at, rules in ((MOVEMENT, about_all), *enumerate(judge.candidates)):
+                for live in rules:
+                    if at == MOVEMENT or live not in judge.live[at]:
+                        assert live.when.test(judge, at) is False
+                        left_out += 1
+    assert left_out > 1000
