@@ -403,7 +403,7 @@ def situation(movement: Movement, day: date, register: Register, vocabulary: Voc
     for number, content in enumerate(movement.contents):
         values = own[number]
         claims, clashes = _content_values(content, number, register, vocabulary, values)
-        values[number, "content.about"] = content.about or (movement.origin,)
+        values["content.about"] = content.about or (movement.origin,)
         claimed |= claims
         if clashes:
             contradicted[number] = clashes
