@@ -125,22 +125,22 @@ def test_an_unknown_name_is_refused_with_its_place(change, says, where):
 
 
 def test_a_law_that_is_not_held_is_said_and_no_order_at_all_is_undecided():
-    to_japan = judged(
+    to_brazil = judged(
         document(
             [{"name": "p", "data": "production.output", "persons": 0}],
-            destination="JP",
-            recipient={"established_in": "JP", "relation": "affiliate"},
+            destination="BR",
+            recipient={"established_in": "BR", "relation": "affiliate"},
         )
     )
-    assert to_japan.verdict is Verdict.PERMITTED
-    assert to_japan.not_modelled == ("JP",)
+    assert to_brazil.verdict is Verdict.PERMITTED
+    assert to_brazil.not_modelled == ("BR",)
     nobody = judged(
         document(
             [CUSTOMERS],
-            origin="JP",
-            held_in="JP",
+            origin="AU",
+            held_in="AU",
             destination="BR",
-            exporter={"established_in": "JP"},
+            exporter={"established_in": "AU"},
             recipient={"established_in": "BR"},
         )
     )

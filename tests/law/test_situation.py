@@ -106,6 +106,16 @@ def test_a_safeguard_without_its_day_is_unknown():
     assert (MOVEMENT, "safeguard.scc") not in values
 
 
+def test_a_consent_that_was_obtained_opens_the_route_of_that_name():
+    given = [{"kind": "consent_obtained", "passed": "2026-01-01", "covers": {"data": ["audio"]}}]
+    values = of([image(), {"name": "b", "data": "audio.cabin"}], safeguards=given).values
+    assert [values[at, "safeguard.consent"] for at in (0, 1)] == [False, True]
+    assert values[MOVEMENT, "safeguard.notice"] is False
+    unknown = of([image()]).values
+    assert unknown[MOVEMENT, "safeguard.consent"] is False
+    assert (MOVEMENT, "safeguard.consent_obtained") not in unknown
+
+
 def test_names_are_never_compared_to_find_one_legal_person():
     same_name = of([image()], exporter={"established_in": "CN", "name": "Parent"})
     assert (MOVEMENT, "same_party") not in same_name.values

@@ -24,6 +24,8 @@ from carnet.model.vocabulary import UNKNOWN_CLASS, Vocabulary, covers
 
 Key = tuple[Any, ...]
 _REMEMBERED = 8192
+_CARRIES = {"consent_obtained": "consent", "notice_given": "notice"}
+"""Safeguards that complete a route of another name: what was obtained or given, and the way that this opens."""
 
 
 @dataclass(frozen=True)
@@ -264,15 +266,18 @@ def _better(left: bool | None, right: bool | None) -> bool | None:  # noqa: FBT0
 
 
 _NO_SAFEGUARDS = {f"safeguard.{kind}": False for kind in SAFEGUARDS}
+_NO_ROUTES = {f"safeguard.{route}": False for route in _CARRIES.values()}
 
 
 def _safeguards(
     movement: Movement, day: date, own: tuple[dict[str, Any], ...]
 ) -> dict[str, tuple[Assumed, ...]]:
     notes: dict[str, tuple[Assumed, ...]] = {}
+    values = own[-1]
+    # Whether one is in place is asked under its own name, so the route's name is never what is missing.
+    values.update(_NO_ROUTES)
     if movement.safeguards is None:
         return notes
-    values = own[-1]
     values.update(_NO_SAFEGUARDS)
     present = {one.kind for one in movement.safeguards}
     for kind in SAFEGUARDS if present else ():
@@ -289,6 +294,8 @@ def _safeguards(
                 state = _better(state, both)
             if state is not None:
                 facts[fact] = state
+            if kind in _CARRIES:
+                facts[f"safeguard.{_CARRIES[kind]}"] = state is True
         said: list[Assumed] = []
         for one in mine:
             if one.covers is None:
