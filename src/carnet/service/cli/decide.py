@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,11 +20,20 @@ from carnet.errors import (
     InputError,
     UnreadableError,
 )
+from carnet.law.full import FullExplanation, explain_fully
 from carnet.law.lawbook import load_lawbook
 from carnet.model.decision import Decision, Entry, Finding, Verdict
 from carnet.model.movement import Movement, parse_movement
 
 app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+
+
+class Explanation(StrEnum):
+    """How much is explained."""
+
+    SHORT = "short"
+    FULL = "full"
+
 
 EXIT = {
     Verdict.PERMITTED: EXIT_DONE,
@@ -78,6 +88,10 @@ def main(
     lawbook: Annotated[
         Path | None, typer.Option(help="A lawbook's folder instead of the one shipped.")
     ] = None,
+    explain: Annotated[
+        Explanation,
+        typer.Option(help="short: what the rules that speak say. full: every condition of every candidate."),
+    ] = Explanation.SHORT,
 ) -> None:
     """Say whether a movement may go, by which route, with which duties, citing the article.
 
@@ -86,12 +100,42 @@ def main(
     Example: carnet decide movement.yaml --json
     """
     asked = read_movement(movement, day)
-    decision = decide(asked, load_lawbook(lawbook))
+    book = load_lawbook(lawbook)
+    decision = decide(asked, book)
+    full = explain_fully(asked, book) if explain is Explanation.FULL else ()
     if as_json:
-        sys.stdout.write(json.dumps(decision.to_mapping(), ensure_ascii=False, indent=2) + "\n")
+        form = decision.to_mapping()
+        if full:
+            form["x-full"] = [one.to_mapping() for one in full]
+        sys.stdout.write(json.dumps(form, ensure_ascii=False, indent=2) + "\n")
     else:
-        sys.stdout.write(page(asked, decision))
+        sys.stdout.write(page(asked, decision) + "".join(map(full_page, full)))
     raise typer.Exit(EXIT[decision.verdict])
+
+
+_TRUTH = {True: "true", False: "false", None: "unknown"}
+
+
+def full_page(full: FullExplanation) -> str:
+    """Give the full explanation of one legal order as an officer reads it."""
+    out = [f"{full.code}: EVERY CANDIDATE RULE"]
+    for one in full.candidates:
+        about = f" for {one.content}" if one.content else ""
+        out.append(f"  {one.rule} ({one.effect}){about}: {_TRUTH[one.truth]}")
+        out += [f"    {_condition(asked.to_mapping())}" for asked in one.conditions]
+        for rule, conditions in one.exceptions:
+            out.append(f"    unless {rule}")
+            out += [f"      {_condition(asked.to_mapping())}" for asked in conditions]
+    if full.out_by_guard:
+        out.append(f"  and {full.out_by_guard} rules that need something that is known to be otherwise")
+    return "\n".join((*out, "", ""))
+
+
+def _condition(form: dict[str, Any]) -> str:
+    operator = list(form)[1]
+    operand = form.get("parameter") or json.dumps(form[operator], ensure_ascii=False)
+    used = "unknown" if form["used"] is None else json.dumps(form["used"], ensure_ascii=False)
+    return f"[{_TRUTH[form['truth']]}] {form['fact']} {operator} {operand}; it is {used}"
 
 
 def listed(names: tuple[str, ...], between: str = " or ") -> str:
