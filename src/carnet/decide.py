@@ -214,7 +214,7 @@ def _settle(order: Order, judge: Judge, facts: Situation) -> _Settled:
     if notes:
         missing |= {"which of the contradicting rules prevails": "law"}
     if verdict is not Verdict.PROHIBITED:
-        leave = verdict is Verdict.CONDITIONAL and set(routes) <= _AUTHORITYS_LEAVE and not routes_open
+        leave = bool(routes) and set(routes) <= _AUTHORITYS_LEAVE and not routes_open
         if not judge.law.modelled and not leave:
             verdict, routes = Verdict.UNDECIDED, ()
             missing = {f"the law of {order.code} before {order.law_from.isoformat()}": "law"}

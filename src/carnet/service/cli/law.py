@@ -191,6 +191,22 @@ def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
         raise typer.Exit(EXIT_CHECK_FAILED)
 
 
+@app.command()
+def coverage(
+    order: Annotated[list[str] | None, typer.Option(help="Only this legal order; repeatable.")] = None,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Name what is not modelled, and why.")] = False,
+    as_json: JsonOption = False,
+    lawbook: LawbookOption = None,
+) -> None:
+    """Say which entries of the fact base became rules, what these can reach, and what is not modelled.
+
+    Example: carnet law coverage --order CN --reasons
+    """
+    from carnet.service.cli.coverage import coverage as show_coverage
+
+    show_coverage(orders=order or [], reasons=reasons, as_json=as_json, lawbook=lawbook)
+
+
 @app.command("mutants")
 def law_mutants(
     cases: Annotated[list[Path] | None, typer.Argument(help="More case files, or folders of them.")] = None,
