@@ -53,12 +53,12 @@ def read_coverage(text: str, source: str, order: Order) -> tuple[Entry, ...]:
         LawbookError: an entry twice, without rule, parameter or reason, or with a name that the order lacks.
     """
     top = Node.of_text(text, source)
-    top.keys(("coverage",))
+    top.keys(("coverage", "entries"))
     rules = frozenset(rule.id for rule in order.rules)
     parameters = frozenset(order.parameters)
     out: dict[str, Entry] = {}
-    for node in top["coverage"].each():
-        node.keys(("entry",), ("rules", "parameters", "not_modelled"))
+    for node in top["entries"].each():
+        node.keys(("entry",), ("rules", "parameters", "not_modelled", "note"))
         path = node["entry"].text()
         if path in out:
             raise node.error(f"the entry {path} is there twice", "keep one of them")
@@ -93,6 +93,12 @@ def outcomes_of(entry: Entry, order: Order) -> tuple[str, ...]:
 def reason_of(entry: Entry) -> str:
     """Say why an entry is not modelled."""
     return entry.reason or f"only reported, by {', '.join(entry.rules)}"
+
+
+def beyond(entries: Iterable[Entry], order: Order) -> tuple[str, ...]:
+    """Name the rules that no entry of the fact base names: they rest on their own source alone."""
+    named = {name for entry in entries for name in entry.rules}
+    return tuple(rule.id for rule in order.rules if rule.id not in named)
 
 
 def count(entries: Iterable[Entry], order: Order) -> dict[str, int]:

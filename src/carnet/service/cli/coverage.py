@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from carnet.errors import InputError
-from carnet.law.coverage import OUTCOMES, Entry, count, outcomes_of, read_coverage, reason_of
+from carnet.law.coverage import OUTCOMES, Entry, beyond, count, outcomes_of, read_coverage, reason_of
 from carnet.law.lawbook import COVERAGE, Order, default_folder, load_lawbook
 
 
@@ -38,6 +38,7 @@ def coverage(*, orders: list[str], reasons: bool, as_json: bool, lawbook: Path |
                     for one in entries
                     if outcomes_of(one, order) == ("not modelled",)
                 },
+                "beyond": list(beyond(entries, order)),
             }
             for order, entries in read
         }
@@ -57,4 +58,6 @@ def coverage(*, orders: list[str], reasons: bool, as_json: bool, lawbook: Path |
                 for one in entries
                 if outcomes_of(one, order) == ("not modelled",)
             ]
+            if entries and beyond(entries, order):
+                out.append(f"  rules that no entry names: {', '.join(beyond(entries, order))}")
     sys.stdout.write("\n".join([*out, ""]))
