@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from carnet.law.compiled import DERIVED, LiveRule, OrderLaw
+from carnet.law.compiled import LiveRule, OrderLaw
 from carnet.law.conditions import EVERYTHING, MOVEMENT, Atom, Interval, kleene_or
+from carnet.law.derived import DERIVED
 from carnet.law.index import Selection
 from carnet.law.situation import Situation
 from carnet.model.decision import Verdict

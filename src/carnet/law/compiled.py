@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -22,64 +22,12 @@ from carnet.law.conditions import (
     Stated,
     Term,
 )
+from carnet.law.derived import DERIVED, FOUND
 from carnet.law.index import Index
 from carnet.law.reading import Node
 from carnet.law.register import FactEntry, Register
 from carnet.law.rules import Parameter, Rule
-from carnet.model.movement import SAFEGUARDS
 from carnet.model.vocabulary import covers, may_be
-
-DERIVED: Mapping[str, FactEntry] = {
-    entry.name: entry
-    for entry in (
-        FactEntry("places", "list", "movement", "every country with a part in the movement", "carnet"),
-        FactEntry("recipient_in", "country", "movement", "where the reader sits", "requester"),
-        FactEntry(
-            "same_party", "bool", "movement", "exporter and recipient are one legal person", "requester"
-        ),
-        FactEntry("reported_to", "list", "movement", "authorities to which a report was made", "officer"),
-        FactEntry(
-            "year.persons",
-            "integer",
-            "movement",
-            "distinct persons this year, sensitive ones not counted",
-            "people ledger",
-        ),
-        FactEntry(
-            "year.persons_sensitive",
-            "integer",
-            "movement",
-            "distinct persons this year, sensitive data",
-            "people ledger",
-        ),
-        FactEntry(
-            "safeguard.transfer_impact_assessment.outcome",
-            "text",
-            "movement",
-            "what the transfer impact assessment found",
-            "officer",
-        ),
-        *(
-            FactEntry(
-                f"safeguard.{kind}",
-                "bool",
-                "movement",
-                f"{kind.replace('_', ' ')} is in force and covers this",
-                "officer",
-            )
-            for kind in SAFEGUARDS
-        ),
-    )
-}
-"""Names that the engine derives from the movement; they are asked for by the names they rest on."""
-
-FOUND = frozenset(
-    f"{when}.{what}"
-    for when in ("has", "found")
-    for what in ("important", "personal", "sensitive_personal", "ordinary_personal")
-)
-"""Truths that rest on other rules: `found` is what contents are; `has` leaves out those that are exempt."""
-
 
 _ALWAYS = closure(Always())
 
@@ -324,6 +272,55 @@ def _speaks_of(rule: Rule, data: str) -> bool:
     return any(name == "*" or fits(name, data) for name in rule.classes)
 
 
+def check_order(
+    days: list[date],
+    rules: tuple[Rule, ...],
+    register: Register,
+    parameters: Mapping[str, Parameter],
+    terms: Mapping[str, Node],
+    reach: Node,
+) -> None:
+    """Refuse an order that could not be compiled on some day on which it changes.
+
+    A day changes only the values of parameters: a condition is compiled once for each set of values.
+
+    Raises:
+        LawbookError: with file and line.
+    """
+    for rule in rules:
+        mine = [day for day in days if rule.in_force(day)]
+        if not mine:
+            continue
+        leaves = Compiler(register, parameters, terms, mine[0]).condition(rule.when, rule.classes).leaves()
+        used = dict.fromkeys(leaf.parameter for leaf in leaves if leaf.parameter is not None)
+        values: set[tuple[Any, ...]] = set()
+        for day in mine:
+            for name in used:
+                _value_on(day, name, rule, parameters)
+            now = tuple(parameters[name].on(day) for name in used)
+            if values and now not in values:
+                Compiler(register, parameters, terms, day).condition(rule.when, rule.classes)
+            values.add(now)
+    for day in days:
+        _reaching(Compiler(register, parameters, terms, day), reach)
+
+
+def _reaching(compiler: Compiler, reach: Node) -> Condition:
+    condition = compiler.condition(reach, None)
+    if any(leaf.derived or leaf.fact.startswith("year.") for leaf in condition.leaves()):
+        raise reach.error("whether the order has a say cannot hang on its own rules", "ask for plain facts")
+    return condition
+
+
+def _value_on(day: date, name: str, rule: Rule, parameters: Mapping[str, Parameter]) -> None:
+    if parameters[name].on(day) is None:
+        raise LawbookError(
+            f"{rule.id} is in force on {day.isoformat()}, and {name} has no value on that day",
+            where=rule.place,
+            remedy="let both begin and end on the same days",
+        )
+
+
 def compile_order(
     code: str,
     day: date,
@@ -355,13 +352,8 @@ def compile_order(
             excepting.setdefault(rule.exception_to, []).append((rule, condition))
         leaves = condition.leaves()
         used = {leaf.parameter: leaf.value for leaf in leaves if leaf.parameter is not None}
-        for name, value in used.items():
-            if value is None:
-                raise LawbookError(
-                    f"{rule.id} is in force on {day.isoformat()}, and {name} has no value on that day",
-                    where=rule.place,
-                    remedy="let both begin and end on the same days",
-                )
+        for name in used:
+            _value_on(day, name, rule, parameters)
         certainties = [rule.certainty]
         for name in used:
             dated = parameters[name].on(day)
@@ -384,7 +376,6 @@ def compile_order(
         )
         for number, one in enumerate(live.values())
     )
-    by_class = _by_class(every, classes)
     by_effect: dict[str, list[LiveRule]] = {}
     for one in every:
         if one.rule.classes is None and one.rule.exception_to is None:
@@ -394,16 +385,14 @@ def compile_order(
         members = frozenset(dated.value if dated else ())
     else:
         members = frozenset(countries)
-    reaching = early.condition(reach, None)
-    if any(leaf.derived or leaf.fact.startswith("year.") for leaf in reaching.leaves()):
-        raise reach.error("whether the order has a say cannot hang on its own rules", "ask for plain facts")
+    reaching = _reaching(early, reach)
     return OrderLaw(
         code,
         day,
         day >= law_from,
         reaching,
         members,
-        by_class,
+        _ByClass(every, classes),
         {effect: tuple(found) for effect, found in by_effect.items()},
         every,
         closure(reaching),
@@ -411,23 +400,27 @@ def compile_order(
     )
 
 
-def _by_class(every: tuple[LiveRule, ...], classes: frozenset[str]) -> dict[str, tuple[LiveRule, ...]]:
-    """Give the rules of each class; rules that name the same classes are compared with it once."""
-    groups: dict[tuple[Any, ...], bool] = {}
-    out: dict[str, tuple[LiveRule, ...]] = {}
-    for name in classes:
-        groups.clear()
-        mine: list[LiveRule] = []
-        for one in every:
-            rule = one.rule
-            key = (rule.classes, rule.exception_to is None, rule.effect == "exempts")
-            speaks = groups.get(key)
-            if speaks is None:
-                speaks = groups[key] = _speaks_of(rule, name)
-            if speaks:
-                mine.append(one)
-        out[name] = tuple(mine)
-    return out
+class _ByClass(Mapping[str, tuple[LiveRule, ...]]):
+    """The rules about each class of data, put together when first asked for."""
+
+    def __init__(self, every: tuple[LiveRule, ...], classes: frozenset[str]) -> None:
+        self.every = every
+        self.classes = classes
+        self.known: dict[str, tuple[LiveRule, ...]] = {}
+
+    def __getitem__(self, name: str) -> tuple[LiveRule, ...]:
+        found = self.known.get(name)
+        if found is None:
+            if name not in self.classes:
+                raise KeyError(name)
+            found = self.known[name] = tuple(one for one in self.every if _speaks_of(one.rule, name))
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.classes)
+
+    def __len__(self) -> int:
+        return len(self.classes)
 
 
 def _of_class(rules: tuple[LiveRule, ...]) -> OfClass:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from carnet.law.asking import Truth
-from carnet.law.compiled import DERIVED, FOUND, LiveRule
+from carnet.law.compiled import LiveRule
 from carnet.law.conditions import EVERYTHING, MOVEMENT
+from carnet.law.derived import DERIVED, FOUND
 from carnet.law.judge import Judge
 from carnet.law.lawbook import Order
 from carnet.model.decision import Duty, Finding

@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from carnet.errors import LawbookError
-from carnet.law.compiled import OrderLaw, compile_order
+from carnet.law.compiled import OrderLaw, check_order, compile_order
 from carnet.law.reading import Node
 from carnet.law.register import Register, read_register
 from carnet.law.rules import Instrument, Parameter, Rule, read_instruments, read_parameter, read_rule
@@ -206,8 +206,8 @@ def _check_rules(order: Order, vocabulary: Vocabulary, seen: dict[str, str]) -> 
                 raise LawbookError("exceptions go in a circle", where=rule.place, remedy="break the circle")
             walked.add(target)
             target = ids[target].exception_to
-    for day in order.turning_days():
-        order.on(day)
+    days = order.turning_days()
+    check_order(days, order.rules, order.register, order.parameters, order.terms, order.reach)
 
 
 def lawbook_from_texts(texts: Mapping[str, str]) -> Lawbook:
