@@ -27,6 +27,7 @@ from carnet.law.memory import Memory, key_of
 from carnet.law.situation import Situation, situation
 from carnet.model.decision import (
     DETERMINATIONS,
+    ROUTE_STRICTNESS,
     STRICTNESS,
     Assumed,
     ContentAnswer,
@@ -41,6 +42,7 @@ from carnet.model.decision import (
 from carnet.model.ids import LegalOrder
 from carnet.model.movement import Movement
 
+_PROHIBITED = 4
 _AUTHORITYS_LEAVE = frozenset({"security_assessment", "licence"})
 """Before an order's first modelled day an answer stands only where it is the strictest route there is."""
 
@@ -56,6 +58,7 @@ class _Answer:
     presumed: frozenset[str]
     certainties: tuple[str, ...]
     laxest: Verdict
+    span: tuple[int, int] | None
     cells: int
 
 
@@ -109,6 +112,7 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
         routes_open=head.routes_open if head else False,
         not_modelled=silent,
         laxest=strictest(tuple(one.laxest for one in answers)),
+        span=_widest([one.span for one in answers]),
         cells=sum(one.cells for one in answers),
     )
 
@@ -144,6 +148,7 @@ class _Settled:
     missing: dict[str, str]
     certainties: tuple[str, ...]
     laxest: Verdict
+    span: tuple[int, int] | None
     cells: int
     about_all: Speech
     contents: tuple[Speech, ...]
@@ -183,6 +188,7 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
         presumed_by(judge),
         settled.certainties,
         settled.laxest,
+        settled.span,
         settled.cells,
     )
 
@@ -190,10 +196,12 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
 def _settle(order: Order, judge: Judge, facts: Situation) -> _Settled:
     """Judge one legal order over all completions of what is unknown."""
     note: str | None = None
+    enumerated = False
     try:
         tree = judge.explore(judge.settle)
         possible: list[Outcome] = leaves(tree)
         missing = asked(tree)
+        enumerated = True
     except OpenError:
         possible = [Outcome(verdict) for verdict in sorted(judge.verdicts)]
         missing = dict(judge.met)
@@ -243,10 +251,38 @@ def _settle(order: Order, judge: Judge, facts: Situation) -> _Settled:
         missing,
         certainties_of(judge, determinations) or (order.default_certainty,),
         min((one.verdict for one in possible), key=STRICTNESS.index, default=Verdict.UNDECIDED),
+        _span(possible) if enumerated else None,
         judge.spent,
         about_all,
         contents,
     )
+
+
+def _span(possible: list[Outcome]) -> tuple[int, int]:
+    """Give how strict the laxest and the strictest answer that remains possible are."""
+    ranks = [rank for one in possible for rank in _ranks(one)]
+    return min(ranks), max(ranks)
+
+
+def _ranks(one: Outcome) -> tuple[int, ...]:
+    match one.verdict:
+        case Verdict.PERMITTED:
+            return (0,)
+        case Verdict.CONDITIONAL:
+            return (min((ROUTE_STRICTNESS.get(route, 2) for route in one.routes), default=1),)
+        case Verdict.PROHIBITED:
+            return (_PROHIBITED,)
+        case _:
+            # Rules that contradict each other leave everything possible.
+            return (0, _PROHIBITED)
+
+
+def _widest(spans: list[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """Give the span of the strictest of several answers; `None` where one of them was not enumerated."""
+    if not spans or None in spans:
+        return None
+    known = [span for span in spans if span is not None]
+    return max(low for low, _ in known), max(high for _, high in known)
 
 
 def _merge(

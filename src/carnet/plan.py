@@ -1,7 +1,9 @@
 """plan(movement, lawbook) -> Plan: the least that must be taken out, or done, so that it may go.
 
 The atoms are (class of data, part) and leaving a class out. Every set of atoms is judged, cheapest first; an
-option stands when no other loses less, or as much, and stands as well in law. Volumes are never sliced: an
+option stands when no other loses less, or as much, and stands as well in law. Sets of parts of one class that
+leave its contents the same in every fact that some reached rule reads are one choice: only the least of them
+are tried, as the others lose more and gain nothing. Volumes are never sliced: an
 option takes a part or a class out of all contents, and never some persons, hours or vehicles of them.
 """
 
@@ -13,14 +15,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from carnet.decide import decide
+from carnet.law.asking import Reaching
 from carnet.law.lawbook import Lawbook
 from carnet.law.register import Register
+from carnet.law.situation import situation
 from carnet.model.decision import ROUTE_STRICTNESS, Decision, Duty, Missing, Verdict
 from carnet.model.ids import DataClass
 from carnet.model.movement import Content, FactValue, Movement
 from carnet.model.vocabulary import covers
 
-MAX_ATOMS = 10
+MAX_ATOMS = 16
 """Up to so many atoms every set is judged; beyond, single ones and the sets that nothing can be spared from."""
 
 MAX_OPTIONS = 8
@@ -109,12 +113,14 @@ class Plan:
 
     Attributes:
         exact: every set of atoms was judged; otherwise only small sets, and `atoms` says of how many.
+        why: where it is not exact, what made it stop.
     """
 
     now: Decision
     options: tuple[Option, ...]
     atoms: int
     exact: bool
+    why: str | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Give the JSON form."""
@@ -124,6 +130,7 @@ class Plan:
             "options": [option.to_mapping() for option in self.options],
             "exact": self.exact,
             "atoms": self.atoms,
+            **({} if self.why is None else {"x-why": self.why}),
             "law": {"date": self.now.day.isoformat(), "lawbook": self.now.lawbook},
         }
 
@@ -140,10 +147,16 @@ def plan(movement: Movement, lawbook: Lawbook) -> Plan:
     """
     now = decide(movement, lawbook)
     atoms = _atoms(movement, lawbook, now)
-    every = list(_sets(atoms)) if len(atoms) <= MAX_ATOMS else []
-    exact = bool(every) and len(every) * now.cells <= MAX_CELLS
+    every: list[tuple[Removal, ...]] = []
+    why: str | None = None
+    if len(atoms) > MAX_ATOMS:
+        why = f"{len(atoms)} things could be taken out, and every set of up to {MAX_ATOMS} is judged"
+    else:
+        every = _sets(atoms, movement, lawbook)
+        if len(every) * now.cells > MAX_CELLS:
+            why = f"{len(every)} sets, each with some {now.cells} cells of unknown facts: supply some of them"
     kept: list[tuple[frozenset[Any], tuple[float, int, int], Option]] = []
-    for chosen in every if exact else _few_sets(atoms, movement, lawbook):
+    for chosen in every if why is None else _few_sets(atoms, movement, lawbook):
         lost = _loss(chosen, movement, lawbook)
         if any(less <= lost and level == _BEST for less, level, _ in kept):
             continue
@@ -155,7 +168,7 @@ def plan(movement: Movement, lawbook: Lawbook) -> Plan:
             continue
         kept.append((lost, level, option))
     order = sorted(kept, key=lambda one: (one[1][0], _cost(one[2].remove), one[1]))
-    return Plan(now, tuple(option for _, _, option in order[:MAX_OPTIONS]), len(atoms), exact)
+    return Plan(now, tuple(option for _, _, option in order[:MAX_OPTIONS]), len(atoms), why is None, why)
 
 
 _BEST = (0.0, 0, 0)
@@ -189,15 +202,50 @@ def _judged(chosen: tuple[Removal, ...], movement: Movement, lawbook: Lawbook) -
     return Option(chosen, changed, decide(changed, lawbook, explain=False), confirm)
 
 
-def _sets(atoms: tuple[Removal, ...]) -> Iterator[tuple[Removal, ...]]:
-    """Give every set of atoms, cheapest first; leaving a class out goes with no part of that class."""
-    sets = [
-        chosen
-        for size in range(len(atoms) + 1)
-        for chosen in itertools.combinations(atoms, size)
-        if not _both(chosen)
+def _sets(atoms: tuple[Removal, ...], movement: Movement, lawbook: Lawbook) -> list[tuple[Removal, ...]]:
+    """Give every set of atoms that may stand, cheapest first: for each class one choice, in every combination."""
+    classes = dict.fromkeys(one.data for one in atoms)
+    choices = [_choices([one for one in atoms if one.data == data], movement, lawbook) for data in classes]
+    sets = [tuple(itertools.chain.from_iterable(chosen)) for chosen in itertools.product(*choices)]
+    return sorted(sets, key=_cost)
+
+
+def _choices(atoms: list[Removal], movement: Movement, lawbook: Lawbook) -> list[tuple[Removal, ...]]:
+    """Give the least sets of parts of one class, of those that look alike to every reached rule, and the whole."""
+    parts = [one for one in atoms if one.part is not None]
+    seen: dict[Any, list[frozenset[Removal]]] = {}
+    out: list[tuple[Removal, ...]] = []
+    for size in range(len(parts) + 1):
+        for chosen in itertools.combinations(parts, size):
+            looks = _looks(chosen, atoms[0].data, movement, lawbook)
+            alike = seen.setdefault(looks, [])
+            if not any(less <= set(chosen) for less in alike):
+                alike.append(frozenset(chosen))
+                out.append(chosen)
+    return [*out, *((one,) for one in atoms if one.part is None)]
+
+
+def _looks(chosen: tuple[Removal, ...], data: DataClass, movement: Movement, lawbook: Lawbook) -> Any:
+    """Give all that a reached rule can read of the contents of one class."""
+    day = movement.date
+    changed, _ = _without(movement, chosen, lawbook)
+    if changed is None or day is None:
+        return chosen
+    facts = situation(changed, day, lawbook.register, lawbook.vocabulary)
+    reaching = Reaching(facts)
+    laws = [
+        law for law in (order.on(day) for order in lawbook.orders.values()) if reaching.by(law) is not False
     ]
-    return iter(sorted(sets, key=_cost))
+    rules = [live for law in laws for live in (*law.content.get(data, ()), *law.about_all)]
+    conditions = [one for live in rules for one in (live.when, *(when for _, when in live.exceptions))]
+    # The head count is read by the counts of the year.
+    read = {"persons", "persons_new_this_year"}
+    read |= {leaf.fact for one in conditions for leaf in one.leaves()}
+    return tuple(
+        (number in facts.contradicted, *((name, facts.own[number].get(name)) for name in sorted(read)))
+        for number, content in enumerate(changed.contents)
+        if content.data == data
+    )
 
 
 def _few_sets(
@@ -234,11 +282,6 @@ def _spared(
         if spared is not None and _level(spared) <= level:
             level, chosen = _level(spared), fewer
     yield chosen
-
-
-def _both(chosen: tuple[Removal, ...]) -> bool:
-    whole = {one.data for one in chosen if one.part is None}
-    return any(one.part is not None and one.data in whole for one in chosen)
 
 
 def _parts(data: DataClass, lawbook: Lawbook) -> tuple[str, ...]:

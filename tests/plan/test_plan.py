@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +13,7 @@ from carnet.decide import decide
 from carnet.law.lawbook import load_lawbook
 from carnet.model.decision import STRICTNESS, Verdict
 from carnet.model.movement import parse_movement
-from carnet.plan import plan
+from carnet.plan import MAX_OPTIONS, _atoms, _judged, _level, _loss, plan
 
 BOOK = load_lawbook()
 CLEAR = {
@@ -163,3 +165,55 @@ def test_the_form_is_closed():
     form = plan(movement([camera(faces_px_max=50, plates_px_max=20)]), BOOK).to_mapping()
     assert set(form) == {"plan", "verdict", "options", "exact", "atoms", "law"}
     assert set(form["options"][0]) == {"remove", "leave_out", "lost", "verdict", "owed", "confirm"}
+
+
+def every_set(atoms):
+    """Every set of atoms, as a plan without shortcuts would try them."""
+    for size in range(len(atoms) + 1):
+        for chosen in itertools.combinations(atoms, size):
+            whole = {one.data for one in chosen if one.part is None}
+            if not any(one.part is not None and one.data in whole for one in chosen):
+                yield chosen
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        [camera(faces_px_max=50), {"name": "orders", "data": "customer.order", "persons": 9}],
+        [camera(), {"name": "cabin", "data": "image.cabin", "persons": 4}],
+        [camera(contains_plates=True), {"name": "track", "data": "location.trajectory", "persons": 3}],
+    ],
+)
+def test_no_set_of_atoms_beats_an_option_and_each_undominated_one_is_there(contents):
+    asked = movement(contents)
+    found = plan(asked, BOOK)
+    assert found.exact
+    assert found.why is None
+    atoms = _atoms(asked, BOOK, found.now)
+    judged = [(chosen, _judged(chosen, asked, BOOK)) for chosen in every_set(atoms)]
+    levels = [(_loss(c, asked, BOOK), _level(option)) for c, option in judged if option is not None]
+    best = {
+        (lost, level)
+        for lost, level in levels
+        if not any(
+            less <= lost and other <= level and (less, other) != (lost, level) for less, other in levels
+        )
+    }
+    options = {(_loss(option.remove, asked, BOOK), _level(option)) for option in found.options}
+    assert options == best or (len(found.options) == MAX_OPTIONS and options < best)
+
+
+def test_four_contents_with_their_parts_are_searched_whole():
+    found = plan(
+        movement(
+            [
+                camera(),
+                {"name": "cabin", "data": "image.cabin", "persons": 4},
+                {"name": "track", "data": "location.trajectory", "persons": 3},
+                {"name": "orders", "data": "customer.order", "persons": 9},
+            ]
+        ),
+        BOOK,
+    )
+    assert found.exact
+    assert found.atoms >= 7

@@ -199,6 +199,9 @@ class Decision:
         not_modelled: countries that have a say in the movement and whose law this lawbook does not hold;
             the verdict does not speak for them.
         laxest: the laxest verdict that some completion of the unknown facts would give; no part of the document.
+        span: how strict the laxest and the strictest completion are, from 0 (permitted) over the classes of
+            `ROUTE_STRICTNESS` to 4 (prohibited); `None` where not every completion was tried; no part of the
+            document.
         cells: completions that were tried; no part of the document.
     """
 
@@ -216,6 +219,7 @@ class Decision:
     routes_open: bool = False
     not_modelled: tuple[str, ...] = ()
     laxest: Verdict = Verdict.UNDECIDED
+    span: tuple[int, int] | None = None
     cells: int = 0
 
     @property

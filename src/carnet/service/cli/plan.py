@@ -50,7 +50,7 @@ def page(found: Plan) -> str:
     if not found.exact:
         out += [
             "",
-            f"There are {found.atoms} things that could be taken out; only small sets of them were tried.",
+            f"Not every set was tried, only small ones: {found.why}.",
         ]
     return "\n".join([*out, ""])
 
