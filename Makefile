@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-fast lint types contracts law-check law-mutants check bench lock clean setup reference
+.PHONY: demo test test-fast lint types contracts law-check law-mutants law-properties check bench lock clean setup reference
 
 setup: $(STAMP)
 
@@ -40,6 +40,10 @@ law-check: $(STAMP)
 # Change every number, day and condition of the law once: which case notices? Names what survives.
 law-mutants: $(STAMP)
 	@$(BIN)/carnet law mutants $(CASEBOOK)
+
+# The three properties of the movement document, 100,000 times each, and what every rule was meanwhile.
+law-properties: $(STAMP)
+	@$(BIN)/python scripts/law_properties.py --each 100000
 
 check: lint types contracts law-check test
 

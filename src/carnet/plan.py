@@ -374,6 +374,17 @@ def _without(
     return replace(movement, contents=tuple(contents), totals=totals), tuple(confirm)
 
 
+def without(movement: Movement, chosen: tuple[Removal, ...], lawbook: Lawbook) -> Movement | None:
+    """Give the movement as it would be without what was chosen; `None` when nothing is left of it.
+
+    Args:
+        movement: as it is.
+        chosen: what is taken out.
+        lawbook: says what taking a part out brings about.
+    """
+    return _without(movement, chosen, lawbook)[0]
+
+
 def _cleaned(content: Content, parts: tuple[str, ...], lawbook: Lawbook) -> tuple[Content, list[Confirm]]:
     register = lawbook.register
     removed = tuple(dict.fromkeys((*(content.removed or ()), *parts)))

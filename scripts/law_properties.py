@@ -1,0 +1,423 @@
+"""The three properties of the movement document, on movements drawn from each rule's own condition.
+
+    python scripts/law_properties.py [--each 100000] [--seed 1]
+
+1. Removing a part, or sending about fewer persons, raises neither end of the span of strictness, except where a
+   rule marked `group_minimum` or `nonpersonal` speaks.
+2. Adding a content, with totals and history derived anew, lowers neither end.
+3. Supplying a fact listed under `missing` only narrows the span. Left out are facts that some rule asks for
+   under `stated`: an order for which silence is an answer does not list them, though another one may.
+
+A movement is an own case of the order, in which every comparison of one rule is made true, false or unknown. A
+run counts only if every rule was true, false and unknown at least 50 times, as far as its condition can be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from carnet.decide import decide
+from carnet.errors import MovementError
+from carnet.law.casebook import read_cases
+from carnet.law.compiled import LiveRule, OrderLaw
+from carnet.law.conditions import MOVEMENT, All, AnyOf, Condition, Leaf, Not, Stated, Term
+from carnet.law.judge import Judge
+from carnet.law.lawbook import Lawbook, load_lawbook
+from carnet.law.situation import situation
+from carnet.model.decision import Decision, Verdict
+from carnet.model.movement import ACTIVITIES, AGREEMENTS, PARTS, RELATIONS, Movement, parse_movement
+from carnet.plan import Removal, without
+
+ROOT = Path(__file__).resolve().parent.parent
+DAY = date(2026, 11, 21)
+ENOUGH = 50
+TRIES = 1000
+_WORDS = {"activity": ACTIVITIES, "agreement": AGREEMENTS, "recipient.relation": RELATIONS}
+_PLACES = ("CN", "DE", "US", "JP", "KR", "CH", "GB", "BR", "IN")
+_COUNTS = ("persons", "persons_new_this_year", "vehicles")
+
+
+# Drawing ------------------------------------------------------------------------------------------------------
+
+
+def put(form: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Set a place of a form, or, with `None`, take it out."""
+    at = form
+    for step in path[:-1]:
+        at = at.setdefault(step, {})
+    if value is None:
+        at.pop(path[-1], None)
+    else:
+        at[path[-1]] = value
+
+
+Goal = tuple[Leaf, bool | None]
+
+
+def aim(condition: Condition, goal: bool | None, chance: random.Random) -> Iterator[Goal]:  # noqa: FBT001 - a truth
+    """Say what each comparison should be, so that the whole is true, false or unknown."""
+    match condition:
+        case Leaf():
+            yield condition, goal
+        case Term(_, part):
+            yield from aim(part, goal, chance)
+        case Not(part):
+            yield from aim(part, None if goal is None else not goal, chance)
+        case Stated(part):
+            yield from aim(part, goal is True or (chance.choice((False, None))), chance)
+        case All(parts) | AnyOf(parts):
+            most = isinstance(condition, All)
+            chosen = chance.randrange(len(parts))
+            for number, part in enumerate(parts):
+                # One part decides; the others leave it to that one, most of the time.
+                others = chance.choice((most, most, most, most, not most, None)) if goal is not most else most
+                yield from aim(part, goal if number == chosen else others, chance)
+
+
+def value_for(leaf: Leaf, goal: bool | None, chance: random.Random) -> Any:  # noqa: FBT001 - a truth, not a switch
+    """Give a value of the fact that makes the comparison true, false or (`None`) unknown."""
+    if goal is None:
+        return None
+    wanted = leaf.value
+    match leaf.operator:
+        case "at_least" | "exceeds":
+            limit = int(wanted) + (leaf.operator == "exceeds")
+            return limit + chance.choice((0, 1)) if goal else max(0, limit - 1)
+        case "fewer_than" | "at_most":
+            limit = int(wanted) + (leaf.operator == "at_most")
+            return max(0, limit - 1) if goal else limit
+        case "before" | "on_or_after":
+            return None
+        case "includes":
+            return [wanted] if goal else []
+        case "includes_any":
+            return [chance.choice(sorted(wanted))] if goal else []
+    if isinstance(wanted, bool):
+        return wanted if goal else not wanted
+    if leaf.numeric:
+        return wanted if goal else wanted + 1
+    among = sorted(wanted) if leaf.operator == "is_one_of" else [wanted]
+    if goal:
+        return chance.choice(among)
+    others = [one for one in _WORDS.get(leaf.fact, _PLACES) if one not in among]
+    return chance.choice(others or ["other"])
+
+
+def set_leaf(
+    form: dict[str, Any],
+    leaf: Leaf,
+    goal: bool | None,  # noqa: FBT001 - a truth, not a switch
+    book: Lawbook,
+    chance: random.Random,
+) -> None:
+    """Change a form so that one comparison comes out as wanted, where that is one place's doing."""
+    name, content = leaf.fact, form["contents"][0]
+    if leaf.derived:
+        content["persons"] = {True: 5, False: 0, None: None}[goal]
+        if goal is None:
+            del content["persons"]
+        return
+    value = value_for(leaf, goal, chance)
+    entry = book.register.get(name)
+    if name.startswith("year."):
+        put(form, ("year_to_date", name.removeprefix("year.")), value)
+    elif name.startswith("safeguard.") or name == "reported_to":
+        _set_safeguard(form, name, value)
+    elif name == "recipient_in":
+        put(form, ("recipient", "located_in"), value)
+    elif name == "same_party":
+        put(form, ("recipient", "relation"), {True: "same_entity", False: "controller", None: None}[value])
+    elif name in _COUNTS:
+        put(content, (name,), value)
+    elif name in {"about", "content.about"}:
+        put(content, ("about",), value)
+    elif name.startswith("made_by."):
+        put(content, tuple(name.split(".")), value)
+    elif entry is None or name in {"date", "origin", "destination"}:
+        if value is not None and name in {"origin", "destination"}:
+            form[name] = value
+    elif entry.field:
+        put(form, tuple(name.split(".")), value)
+    elif entry.scope == "content":
+        put(content, ("facts", name), value)
+    else:
+        put(form, ("facts", name) if entry.scope == "movement" else (entry.scope, "facts", name), value)
+
+
+def _set_safeguard(form: dict[str, Any], name: str, value: Any) -> None:
+    kind = "report_to_authority" if name == "reported_to" else name.split(".")[1]
+    listed = [one for one in form.get("safeguards") or [] if one["kind"] != kind]
+    if name == "reported_to":
+        listed += [{"kind": kind, "passed": "2026-01-01", "authority": one} for one in value or []]
+    elif name.endswith(".outcome") and value in {"adequate", "gap_closed", "gap_open", "refused"}:
+        listed.append({"kind": kind, "passed": "2026-01-01", "outcome": value})
+    elif value is True:
+        listed.append({"kind": kind, "passed": "2026-01-01"})
+    form["safeguards"] = listed
+    if value is None:
+        del form["safeguards"]
+
+
+@dataclass
+class Draw:
+    """Draws movements, and counts what each rule said of them."""
+
+    book: Lawbook
+    chance: random.Random
+    bases: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    seen: Counter[tuple[str, bool | None]] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        folder = ROOT / "lawbook"
+        for order in self.book.orders.values():
+            self.bases[order.code] = [
+                case.movement.to_mapping()
+                for path in sorted((folder / order.folder / "cases").glob("*.yaml"))
+                for case in read_cases(path.read_text("utf-8"), str(path))
+            ]
+
+    def movements(self) -> Iterator[Movement]:
+        """Give movements without end, rule after rule."""
+        laws = [order.on(DAY) for order in self.book.orders.values()]
+        while True:
+            for law in laws:
+                for live in law.every:
+                    drawn = self._one(law, live)
+                    if drawn is not None:
+                        yield drawn
+
+    def _one(self, law: OrderLaw, live: LiveRule) -> Movement | None:
+        form = copy.deepcopy(self.chance.choice(self.bases[law.code]))
+        form["date"] = DAY.isoformat()
+        form.pop("totals", None)
+        if live.rule.classes is not None:
+            named = [one for one in live.rule.classes if one != "*"] or sorted(self.book.vocabulary.classes)
+            form["contents"][0]["data"] = self.chance.choice(named)
+        for leaf, goal in aim(live.when, self._goal(live), self.chance):
+            set_leaf(form, leaf, goal, self.book, self.chance)
+        try:
+            movement = parse_movement(form, source="drawn")
+            self.book.register.check(movement)
+        except MovementError:
+            return None
+        self._count(law, movement)
+        return movement
+
+    def _goal(self, live: LiveRule) -> bool | None:
+        """Aim at what the rule was least often, more often than not."""
+        truths = self.can(live)
+        if self.chance.random() < 0.3:  # noqa: PLR2004 - a third or so
+            return self.chance.choice(truths)
+        return min(truths, key=lambda truth: self.seen[live.rule.id, truth])
+
+    @staticmethod
+    def can(live: LiveRule) -> list[bool | None]:
+        """Give what a rule can be, by its condition alone."""
+        out: list[bool | None] = [True]
+        if live.when.leaves():
+            out.append(False)
+        if live.when.leaves(open_only=True):
+            out.append(None)
+        return out
+
+    def _count(self, law: OrderLaw, movement: Movement) -> None:
+        judge = Judge(law, situation(movement, DAY, self.book.register, self.book.vocabulary))
+        judge.rest()
+        for at, rules in ((MOVEMENT, law.about_all), *enumerate(judge.candidates)):
+            for live in rules:
+                self.seen[live.rule.id, live.test(judge, at)] += 1
+
+    def fill(self) -> None:
+        """Draw for the rules that lack something, up to `TRIES` times each."""
+        for order in self.book.orders.values():
+            law = order.on(DAY)
+            for live in law.every:
+                for _ in range(TRIES):
+                    if all(self.seen[live.rule.id, truth] >= ENOUGH for truth in self.can(live)):
+                        break
+                    self._one(law, live)
+
+    def lacking(self) -> list[str]:
+        """Name the rules that were not often enough what they can be."""
+        out: list[str] = []
+        for order in self.book.orders.values():
+            for live in order.on(DAY).every:
+                few = {truth: self.seen[live.rule.id, truth] for truth in self.can(live)}
+                if min(few.values()) < ENOUGH:
+                    out.append(f"{live.rule.id}: " + ", ".join(f"{k} {v}" for k, v in few.items()))
+        return out
+
+
+# The properties -----------------------------------------------------------------------------------------------
+
+Span = tuple[int, int]
+
+
+def smaller(movement: Movement, book: Lawbook, chance: random.Random) -> Movement | None:
+    """Take a part out of a class, or send about fewer persons."""
+    content = chance.choice(movement.contents)
+    if content.persons and chance.random() < 0.5:  # noqa: PLR2004 - one half
+        fewer = replace(content, persons=chance.randrange(content.persons), persons_new_this_year=None)
+        return replace(movement, contents=tuple(fewer if c is content else c for c in movement.contents))
+    part = chance.choice([one for one in PARTS if one not in (content.removed or ())] or PARTS)
+    return without(movement, (Removal(content.data, part),), book)
+
+
+def larger(movement: Movement, other: Movement, chance: random.Random) -> Movement:
+    """Add a content of another movement."""
+    more = replace(chance.choice(other.contents), name="one_more")
+    return replace(movement, contents=(*movement.contents, more))
+
+
+def supplied(movement: Movement, decision: Decision, book: Lawbook, chance: random.Random) -> Movement | None:
+    """Supply one fact that is missing."""
+    names = [one.fact for one in decision.missing]
+    asides = stated_only(book)
+    chance.shuffle(names)
+    for path in names:
+        form = copy.deepcopy(movement.to_mapping())
+        at: Any = form
+        name = path
+        if path.startswith("contents."):
+            for content in form["contents"]:
+                head = f"contents.{content['name']}."
+                if path.startswith(head):
+                    at, name = content, path.removeprefix(head)
+        for scope in ("facts.", "exporter.facts.", "recipient.facts."):
+            if name.startswith(scope):
+                for step in scope.rstrip(".").split("."):
+                    at = at.setdefault(step, {})
+                name = name.removeprefix(scope)
+        entry = book.register.get(name)
+        if name in asides:
+            # Some order takes this fact as not stated while it is unknown: for that order it is no missing fact.
+            continue
+        clashing = at is not form and name == path.rsplit(".", 1)[-1] and "facts" not in path.split(".")
+        if entry is None or (entry.field and name not in _COUNTS) or (clashing and name not in _COUNTS):
+            continue
+        if entry.type == "bool":
+            at[name] = chance.random() < 0.5  # noqa: PLR2004 - one half
+        elif entry.numeric:
+            # A class that is always about somebody is about one person at least.
+            at[name] = chance.choice(
+                (*(() if name == "persons" else (0,)), 1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
+            )
+        else:
+            continue
+        return parse_movement(form, source="supplied")
+    return None
+
+
+_ASIDES: dict[str, frozenset[str]] = {}
+
+
+def stated_only(book: Lawbook) -> frozenset[str]:
+    """Give the facts that some rule takes as not stated while they are unknown."""
+    if book.digest not in _ASIDES:
+        out: set[str] = set()
+        for order in book.orders.values():
+            for live in order.on(DAY).every:
+                open_leaves = {id(leaf) for leaf in live.when.leaves(open_only=True)}
+                out |= {leaf.fact for leaf in live.when.leaves() if id(leaf) not in open_leaves}
+        _ASIDES[book.digest] = frozenset(out)
+    return _ASIDES[book.digest]
+
+
+def marked(book: Lawbook, *decisions: Decision) -> bool:
+    """Say whether a rule that may go the other way speaks."""
+    for decision in decisions:
+        for one in (*decision.jurisdictions, *decision.contents):
+            for finding in one.findings:
+                rule = book.rule(finding.rule)
+                if rule is not None and rule.mark is not None:
+                    return True
+    return False
+
+
+@dataclass
+class Result:
+    """What a run found."""
+
+    checked: Counter[str] = field(default_factory=Counter)
+    not_enumerated: int = 0
+    undecided: int = 0
+    decided: int = 0
+    broken: list[str] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
+
+
+def run(each: int, seed: int, book: Lawbook, *, fill: bool) -> Result:
+    """Check each property so many times; `fill` draws on until every rule was often enough all that it can be."""
+    chance = random.Random(seed)  # noqa: S311 - a generator of test cases
+    draw, out = Draw(book, chance), Result()
+    before: Movement | None = None
+    for movement in draw.movements():
+        if min((out.checked[name] for name in ("smaller", "larger", "supplied")), default=0) >= each:
+            break
+        decision = decide(movement, book)
+        out.decided += 1
+        out.undecided += decision.verdict is Verdict.UNDECIDED
+        others = {
+            "smaller": smaller(movement, book, chance),
+            "larger": None if before is None else larger(movement, before, chance),
+            "supplied": supplied(movement, decision, book, chance),
+        }
+        before = movement
+        for name, other in others.items():
+            if other is not None and out.checked[name] < each:
+                _compare(name, movement, decision, other, book, out)
+    if fill:
+        draw.fill()
+    out.lacking = draw.lacking()
+    return out
+
+
+def _compare(
+    name: str, movement: Movement, decision: Decision, other: Movement, book: Lawbook, out: Result
+) -> None:
+    after = decide(other, book)
+    if decision.span is None or after.span is None:
+        out.not_enumerated += 1
+        return
+    (low, high), (new_low, new_high) = decision.span, after.span
+    held = {
+        "smaller": new_low <= low and new_high <= high,
+        "larger": new_low >= low and new_high >= high,
+        "supplied": new_low >= low and new_high <= high,
+    }[name]
+    out.checked[name] += 1
+    if not held and not (name == "smaller" and marked(book, decision, after)):
+        out.broken.append(
+            f"{name}: {decision.span} became {after.span}: {movement.to_mapping()} -> {other.to_mapping()}"
+        )
+
+
+def main() -> None:
+    """Check, print, and fail where a property does not hold or the run does not count."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--each", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    found = run(asked.each, asked.seed, load_lawbook(), fill=True)
+    print(f"checked: {dict(found.checked)}; not enumerated: {found.not_enumerated}")
+    print(f"undecided: {found.undecided / found.decided:.1%} of {found.decided} movements")
+    print(f"rules that were not {ENOUGH} times all that they can be: {len(found.lacking)}")
+    for one in found.lacking:
+        print(f"  {one}")
+    print(f"broken: {len(found.broken)}")
+    for one in found.broken[:20]:
+        print(f"  {one[:1500]}")
+    sys.exit(1 if found.broken or found.lacking else 0)
+
+
+if __name__ == "__main__":
+    main()
