@@ -130,6 +130,14 @@ def _help_seconds() -> float:
     return time.perf_counter() - begun
 
 
+def bench_law_engine() -> None:
+    """Measure the law engine against its own bars."""
+    from bench_law import bench_law  # beside this file
+
+    heading("The law engine")
+    bench_law(lambda what, value: print(f"  {what:<72} {value}", flush=True))
+
+
 # Ingest --------------------------------------------------------------------------------------------------------
 
 
@@ -245,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--small", action="store_true", help=f"ingest {SMALL_MIB} MiB instead of {FULL_MIB}")
     parser.add_argument("--mib", type=int, default=FULL_MIB, help="size of the file that is ingested")
-    parser.add_argument("--only", choices=("decide", "ingest", "redaction"), help="one part alone")
+    parser.add_argument("--only", choices=("decide", "law", "ingest", "redaction"), help="one part alone")
     parser.add_argument("--child", nargs=3, metavar=("NAME", "SOURCE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
@@ -255,6 +263,7 @@ def main() -> None:
     tell_machine()
     parts: dict[str, Callable[[], Any]] = {
         "decide": bench_decide,
+        "law": bench_law_engine,
         "ingest": lambda: bench_ingest(SMALL_MIB if asked.small else asked.mib),
         "redaction": bench_redaction,
     }

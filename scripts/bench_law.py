@@ -1,0 +1,216 @@
+"""The law part of `make bench`: decisions, full explanation, ten thousand more rules, loading, bulk, plan.
+
+Run by `scripts/bench.py`, or alone: `python scripts/bench_law.py`. Peers on the same rules (cedarpy, regopy,
+pycasbin) are not measured yet.
+"""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from carnet.bulk import Named, decide_many, row_movement
+from carnet.decide import decide
+from carnet.law.full import explain_fully
+from carnet.law.lawbook import Lawbook, load_lawbook
+from carnet.law.reading import Node
+from carnet.law.rules import Rule
+from carnet.model.movement import Movement, parse_movement
+from carnet.plan import plan
+
+DAY = date(2026, 11, 21)
+MORE_RULES = 10_000
+BULK_ROWS, COMPARED = 1_000_000, 20_000
+HALF, UNKNOWN = 0.5, 0.3
+_LIFTED = 1_000_000_000
+
+
+def document(number: int) -> dict[str, Any]:
+    """Give a movement of four contents under three legal orders with two unknown facts; counts vary."""
+    clear = {"regional_economy_days": 0, "public_security_enforcement": False}
+    return {
+        "movement": "v1",
+        "date": DAY.isoformat(),
+        "origin": "CN",
+        "held_in": "CN",
+        "destination": "DE",
+        "mode": "transfer",
+        "exporter": {
+            "established_in": "CN",
+            "critical_infrastructure": False,
+            "free_trade_zone": None,
+            "roles": ["manufacturer"],
+            "facts": {"persons_processed": 5_000_000},
+        },
+        "recipient": {"established_in": "DE", "located_in": "DE", "relation": "affiliate"},
+        "activity": "driving_automation",
+        "basis": ["consent"],
+        "agreement": "none",
+        "safeguards": [],
+        "year_to_date": {"persons": 1000 + number, "persons_sensitive": 0},
+        "history": [],
+        "contents": [
+            {
+                "name": "camera",
+                "data": "image.exterior",
+                "about": ["CN", "GB"],
+                "persons": 300 + number % 50,
+                "vehicles": 12,
+                "removed": ["faces", "plates"],
+                "facts": {"sensitive_geography": False, "hours": 10 + number % 9, "images": 2000, **clear},
+            },
+            {
+                "name": "lidar",
+                "data": "ranging.lidar",
+                "persons": 0,
+                "vehicles": 12,
+                "facts": {"sensitive_places": False, "sensitive_geography": False, "hours": 10},
+            },
+            {
+                "name": "track",
+                "data": "location.trajectory",
+                "persons": 12,
+                "facts": {"sensitive_places": False},
+            },
+            {"name": "orders", "data": "customer.order", "persons": 600 + number % 30, "vehicles": 0},
+        ],
+    }
+
+
+def quantiles(times: list[float]) -> str:
+    """Give the middle and the last hundredth."""
+    times.sort()
+    return f"p50 {times[len(times) // 2]:.0f} us, p99 {times[int(len(times) * 0.99)]:.0f} us"
+
+
+def timed(work: Callable[[Movement], Any], movements: list[Movement]) -> list[float]:
+    """Time one call for each movement, in microseconds."""
+    out: list[float] = []
+    for movement in movements:
+        begun = time.perf_counter_ns()
+        work(movement)
+        out.append((time.perf_counter_ns() - begun) / 1e3)
+    return out
+
+
+def enlarged(book: Lawbook, more: int) -> Lawbook:
+    """Add copies of the real rules with other ids and values: other zones, other counts."""
+    orders = {}
+    share = more // len(book.orders) + 1
+    for code, order in book.orders.items():
+        rules = [rule for rule in order.rules if rule.in_force(DAY) and rule.exception_to is None]
+        copies = [_copy(rules[number % len(rules)], number) for number in range(share)]
+        orders[code] = replace(order, rules=(*order.rules, *copies), _live={}, _turns=[])
+    return replace(book, orders=orders)
+
+
+def _copy(rule: Rule, number: int) -> Rule:
+    """Give the rule of another zone: as the real one, for exporters in that zone, or beyond another count."""
+    zone = {"fact": "exporter.free_trade_zone", "is": f"CN-X{number}"}
+    count = {"fact": "persons_processed", "at_least": _LIFTED + number}
+    doc = rule.when.doc if rule.when is not None else Node.of_text("x: y", "copy").doc
+    parts = [zone if number % 2 else count]
+    if rule.when is not None:
+        parts.append(rule.when.value)
+    return replace(rule, id=f"{rule.id}_{number}", when=Node(doc, "", {"all": parts}))
+
+
+def forget(book: Lawbook) -> None:
+    """Forget every answer."""
+    for order in book.orders.values():
+        order.on(DAY).kept.pop("memory", None)
+
+
+def bench_law(line: Callable[[str, str], None]) -> None:
+    """Measure, and print line by line."""
+    load = (
+        "import time; from carnet.law.lawbook import load_lawbook as load; begun = time.perf_counter(); "
+        "load(); print(time.perf_counter() - begun)"
+    )
+    loads = sorted(float(subprocess.check_output([sys.executable, "-c", load])) for _ in range(5))
+    line("loading the lawbook, new process, median of 5 (bar 300 ms)", f"{loads[2] * 1e3:.0f} ms")
+    book = load_lawbook()
+    movements = [parse_movement(document(number), source="bench") for number in range(2000)]
+    first = decide(movements[0], book)
+    candidates = sum(len(one.candidates) for one in explain_fully(movements[0], book))
+    orders = ", ".join(entry.code for entry in first.jurisdictions)
+    line("orders; unknown facts; candidate rules", f"{orders}; {len(first.missing)}; {candidates}")
+    gc.collect()
+    gc.freeze()
+    for name, one in (("the lawbook", book), (f"and {MORE_RULES:,} rules more", enlarged(book, MORE_RULES))):
+        cold = []
+        for movement in movements[:200]:
+            forget(one)
+            cold += timed(lambda asked: decide(asked, one), [movement])  # noqa: B023 - used at once
+        line(f"decide with reasons, {name}, nothing remembered", quantiles(cold))
+        warm = timed(lambda asked: decide(asked, one), movements)  # noqa: B023 - used at once
+        line(f"decide with reasons, {name} (bar p99 300 us)", quantiles(warm))
+        full = timed(lambda asked: explain_fully(asked, one), movements[:500])  # noqa: B023 - used at once
+        line(f"full explanation, {name} (bar p99 2 ms)", quantiles(full))
+    plans = sorted(timed(lambda asked: plan(asked, book), movements[:20]))
+    line("plan for 4 contents, slowest of 20 (bar 200 ms)", f"{plans[-1] / 1e3:.0f} ms")
+    _bulk(book, line)
+
+
+def _bulk(book: Lawbook, line: Callable[[str, str], None]) -> None:
+    import numpy as np
+
+    chance = np.random.default_rng(1)
+    frame = replace(parse_movement(document(0), source="bench"), totals=None)
+    classes = (
+        "image.exterior",
+        "ranging.lidar",
+        "location.trajectory",
+        "customer.order",
+        "driving.behaviour",
+    )
+
+    def flag() -> Any:
+        return np.ma.MaskedArray(chance.random(BULK_ROWS) < HALF, chance.random(BULK_ROWS) < UNKNOWN)
+
+    def number(high: int) -> Any:
+        found = chance.integers(0, high, BULK_ROWS).astype(np.float64)
+        found[chance.random(BULK_ROWS) < UNKNOWN] = np.nan
+        return found
+
+    columns = {
+        "data": Named(classes, chance.integers(0, len(classes), BULK_ROWS)),
+        "persons": number(2_000_000),
+        "vehicles": number(200_000),
+        "sensitive_places": flag(),
+        "sensitive_geography": flag(),
+        "hours": number(5_000),
+        "images": number(100_000),
+    }
+    for run in ("nothing remembered", "again"):
+        begun = time.perf_counter()
+        answers = decide_many(frame, columns, book)
+        rate = BULK_ROWS / (time.perf_counter() - begun)
+        kinds = len(answers.decisions)
+        line(f"bulk, {BULK_ROWS:,} rows, {run} (bar 500,000/s)", f"{rate:,.0f} rows/s, {kinds:,} kinds")
+    rows = chance.integers(0, BULK_ROWS, COMPARED)
+    other = 0
+    for row in map(int, rows):
+        alone = decide(row_movement(frame, columns, row, book), book)
+        other += _said(answers[row]) != _said(alone)
+    line(f"rows of {COMPARED:,} compared with the judge that differ", str(other))
+
+
+def _said(decision: Any) -> Any:
+    return (
+        decision.verdict,
+        decision.routes,
+        decision.routes_open,
+        [(one.code, one.verdict, one.routes, one.prerequisites) for one in decision.jurisdictions],
+        [one.determinations for one in decision.contents],
+    )
+
+
+if __name__ == "__main__":
+    bench_law(lambda what, value: print(f"  {what:<64} {value}", flush=True))
