@@ -99,8 +99,15 @@ def test_a_recording_is_taken_in_and_read_and_every_reading_stands_in_the_ledger
     done = asked.ask("POST", f"/v1/recordings/{recording}/finish", {"contents": [content]})
     assert done.json() == {"recording": recording, "objects": 1}
     asked.ask("POST", f"/v1/recordings/{recording}/describe")
+    asked.stage.declare(asked.desk, "lawbook", {"digest": asked.desk.node.lawbook.digest})
     before = len(asked.desk.node.catalog.entries())
-    paths = ("/v1/node", "/v1/recordings", f"/v1/recordings/{recording}/sheets", "/v1/requests")
+    paths = (
+        "/v1/node",
+        "/v1/standing",
+        "/v1/recordings",
+        f"/v1/recordings/{recording}/sheets",
+        "/v1/requests",
+    )
     for path in paths:
         assert asked.ask("GET", path).status_code == 200
     for path in ("/v1/decide", "/v1/plan"):

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     APPROVED = "urn:carnet:approved:v1"
     REFUSED = "urn:carnet:refused:v1"
     STOPPED = "urn:carnet:stopped:v1"
+    PAUSED = "urn:carnet:paused:v1"
+    RESUMED = "urn:carnet:resumed:v1"
     RELEASING = "urn:carnet:releasing:v1"
     PERMIT = "urn:carnet:permit:v1"
     RECEIVED = "urn:carnet:received:v1"

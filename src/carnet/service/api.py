@@ -37,6 +37,7 @@ from carnet.service.guard import Guard, error_answer, place_of
 from carnet.service.movements import Movements
 from carnet.service.node import Node, Person
 from carnet.service.recordings import Recordings
+from carnet.service.standing import Standing
 from carnet.transfer.assemble import Undertaking
 from carnet.transfer.request import Role, Step
 
@@ -66,6 +67,7 @@ class Desk:
         self.recordings = Recordings(node)
         self.declarations = Declarations(node)
         self.movements = Movements(node, self.recordings, self.declarations)
+        self.standing = Standing(node, self.movements)
         self.access = Access(node.person, node.clock)
         self.uploads = Uploads(self.recordings, node.clock)
 
@@ -81,9 +83,15 @@ class Desk:
         said = statement(Kind.READ, [named], {"what": what}, actor=person.id, at=self.node.clock())
         self.node.catalog.record(said)
 
+    def adopted(self) -> bool:
+        """Whether the lawbook that is wired is the one that the officer adopted."""
+        return self.declarations.adopted_lawbook(self.movements.today()) == self.node.lawbook.digest
+
     def start(self) -> None:
         """Take up what a crash left: settle receipts, sweep bytes that nothing names, resume hand-overs."""
         self.movements.settle()
+        if self.adopted():
+            self.standing.pause(self.node.config.name)
         self.recordings.sweep()
         self.node.receiver.sweep()
         self.movements.sweep_outbox()
@@ -138,7 +146,15 @@ def make_api(desk: Desk) -> FastAPI:
 
     @api.post("/v1/declarations")
     def declare(person: Signed, form: Form) -> dict[str, Any]:
-        return {"declaration": desk.declarations.keep(form, person)}
+        kept = desk.declarations.keep(form, person)
+        # Another lawbook may be adopted by it: what stands under the old one waits where its answer is another.
+        paused = desk.standing.pause(person.id) if desk.adopted() else ()
+        return {"declaration": kept, "paused": [one.to_mapping() for one in paused]}
+
+    @api.get("/v1/standing")
+    def standing(person: Signed) -> dict[str, Any]:
+        desk.read(person, "standing", desk.node.config.name)
+        return {"changes": [one.to_mapping() for one in desk.standing.changes()]}
 
     _recording_routes(api, desk)
     _movement_routes(api, desk)
@@ -255,10 +271,12 @@ def _movement_routes(api: FastAPI, desk: Desk) -> None:
     def take(identifier: str, step: str, person: Signed) -> dict[str, Any]:
         if step == Step.RELEASE.value:
             desk.movements.release(RequestId(identifier), person)
+        elif step == Step.AGAIN.value:
+            desk.standing.again(RequestId(identifier), person)
         elif step in {Step.REFUSE.value, Step.STOP.value}:
             desk.movements.end(RequestId(identifier), Step(step), person)
         else:
-            raise InputError("there is no such step", remedy="approve, refuse, stop or release")
+            raise InputError("there is no such step", remedy="approve, refuse, stop, again or release")
         return desk.movements.show(RequestId(identifier))
 
     @api.get("/v1/requests/{identifier}/dossier")

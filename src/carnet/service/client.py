@@ -88,11 +88,11 @@ class Client:
         answer: dict[str, Any] = self.call("POST", f"/v1/requests/{request}/approve", form)
         return answer
 
-    def declare(self, predicate: Mapping[str, Any]) -> str:
-        """Sign a declaration and hand it in; gives its id."""
+    def declare(self, predicate: Mapping[str, Any]) -> dict[str, Any]:
+        """Sign a declaration and hand it in; gives its id, and the movements that it paused."""
         form = self._sign(Kind.DECLARED, Subject("declaration", "0" * 64), predicate, now_utc())
         answer: dict[str, Any] = self.call("POST", "/v1/declarations", form)
-        return str(answer["declaration"])
+        return answer
 
     def _sign(
         self, kind: Kind, subject: Subject, predicate: Mapping[str, Any], at: datetime

@@ -25,7 +25,15 @@ from carnet.service.node import Node, Person
 from carnet.service.recordings import Recordings
 from carnet.transfer.assemble import Derivation, Sent, Undertaking, assemble
 from carnet.transfer.courier import RECEIPT, REFUSED
-from carnet.transfer.gate import Application, Approval, approval_predicate, check, intent_number
+from carnet.transfer.gate import (
+    Application,
+    Approval,
+    Cleared,
+    Shipment,
+    approval_predicate,
+    check,
+    intent_number,
+)
 from carnet.transfer.permit import open_permit
 from carnet.transfer.receiving import check_receipt
 from carnet.transfer.request import Role, State, Step, check_step
@@ -91,9 +99,15 @@ class Movements:
     def plan(self, recording: RecordingId, undertaking: Undertaking) -> Plan:
         """Give the least that must be taken out, or done, so that it may go."""
         movement = self.movement(recording, undertaking)
+        self._judge(movement)
         return plan(parse_movement(movement, source="catalog"), self._node.lawbook)
 
     def _judge(self, movement: Mapping[str, Any]) -> Decision:
+        if self._declarations.adopted_lawbook(self.today()) != self._node.lawbook.digest:
+            raise RefusedError(
+                "no officer of this node has adopted the lawbook that it has",
+                remedy="the officer reads what changed and adopts it: carnet node adopt",
+            )
         return decide(parse_movement(movement, source="catalog"), self._node.lawbook)
 
     def _sent(self) -> Sent:
@@ -132,18 +146,7 @@ class Movements:
         """Ask for a movement: it is written, decided and recorded, whatever the law says of it."""
         movement, decision = self.decide(recording, undertaking)
         identifier = new_request_id()
-        now = self._node.clock()
-        decided = decision.to_mapping()
-        predicate = {
-            "request": identifier,
-            "recording": recording,
-            "movement": digest_of(movement),
-            "decision": digest_of(decided),
-            "verdict": decision.verdict.value,
-            "lawbook": decision.lawbook,
-        }
-        subject = Subject(identifier, digest_of(movement).removeprefix("sha256:"))
-        said = statement(Kind.REQUESTED, [subject], predicate, actor=person.id, at=now)
+        said = self.requested(identifier, recording, movement, decision, person)
         with self._node.catalog.change(said) as change:
             change.execute(
                 "INSERT INTO requests (id, recording, state, requested_by, body, movement, decision, changed) "
@@ -155,11 +158,31 @@ class Movements:
                     person.id,
                     canonical_json(undertaking.to_json()).decode(),
                     canonical_json(movement).decode(),
-                    canonical_json(decided).decode(),
-                    utc_text(now),
+                    canonical_json(decision.to_mapping()).decode(),
+                    said["predicate"]["time"],
                 ),
             )
         return identifier
+
+    def requested(
+        self,
+        request: RequestId,
+        recording: RecordingId,
+        movement: Mapping[str, Any],
+        decision: Decision,
+        person: Person,
+    ) -> dict[str, Any]:
+        """Give the statement that somebody asks for a movement, as it is decided now."""
+        predicate = {
+            "request": request,
+            "recording": recording,
+            "movement": digest_of(movement),
+            "decision": digest_of(decision.to_mapping()),
+            "verdict": decision.verdict.value,
+            "lawbook": decision.lawbook,
+        }
+        subject = Subject(request, digest_of(movement).removeprefix("sha256:"))
+        return statement(Kind.REQUESTED, [subject], predicate, actor=person.id, at=self._node.clock())
 
     def row(self, request: RequestId) -> Any:
         """Give a request's row; raises `InputError` when there is none."""
@@ -308,7 +331,17 @@ class Movements:
         permit = open_permit(json.loads(row["permit"]), self._node.signer.public, now=None)
         return permit.expires < self._node.clock()
 
+    def check_held(self, request: RequestId) -> None:
+        """Raise `RefusedError` unless a release under way may go on, by the catalog and the law of today."""
+        with self._door:
+            self._cleared_again(request)
+
     def _take_up(self, request: RequestId, number: int) -> None:
+        application, cleared = self._cleared_again(request)
+        shutil.rmtree(self._node.outbox / request, ignore_errors=True)
+        self._node.gate.hand_over(cleared, number, open_object=self._opener(application))
+
+    def _cleared_again(self, request: RequestId) -> tuple[Application, Cleared[Shipment]]:
         application = self._application(request)
         # What was released is in the ledger. What is true today may have changed since, and so may the law.
         undertaking = Undertaking.from_json(json.loads(self.row(request)["body"]))
@@ -329,8 +362,7 @@ class Movements:
             check_object=self._node.vault.check_address,
             resuming=True,
         )
-        shutil.rmtree(self._node.outbox / request, ignore_errors=True)
-        self._node.gate.hand_over(cleared, number, open_object=self._opener(application))
+        return application, cleared
 
     def _opener(self, application: Application) -> Any:
         key = self._recordings.key(application.recording)

@@ -10,6 +10,7 @@ The outbox is the agreement with the node, so that either may die at any moment:
     outbox/RELEASE/0.sealed …      sealed segments, one after another
     outbox/RELEASE/receipt.json    written by the courier when the receiver has signed; then the node settles
     outbox/RELEASE/refused.json    written by the courier when it, or the receiver, refused; not tried again
+    outbox/RELEASE/held.json       written by the node when the law changed: not a segment more until it is gone
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from carnet.transfer.pairing import Card, read_card
 from carnet.transfer.permit import Permit, SealedObject, open_permit
 from carnet.transfer.sealing import SEALED_SEGMENT, sealed_length
 
-PERMIT, RECEIPT, REFUSED = "permit.json", "receipt.json", "refused.json"
+PERMIT, RECEIPT, REFUSED, HELD = "permit.json", "receipt.json", "refused.json", "held.json"
 _TIMEOUT_S = 30.0
 _POLL_S = 0.1
 _LONGEST_PAUSE_S = 30.0
@@ -83,11 +84,11 @@ class Courier:
         self._clock = clock
 
     def waiting(self) -> list[Path]:
-        """Give the releases that have a permit and neither receipt nor refusal, oldest first."""
+        """Give the releases that have a permit, and neither receipt nor refusal nor are held, oldest first."""
         if not self.outbox.is_dir():
             return []
         found = [one for one in self.outbox.iterdir() if (one / PERMIT).is_file()]
-        found = [one for one in found if not (one / RECEIPT).exists() and not (one / REFUSED).exists()]
+        found = [one for one in found if not any((one / name).exists() for name in (RECEIPT, REFUSED, HELD))]
         return sorted(found, key=lambda one: one.stat().st_mtime_ns)
 
     def carry(self, release: Path) -> None:
@@ -160,6 +161,11 @@ class Courier:
             file.seek(held * SEALED_SEGMENT)
             index = held
             while data := file.read(SEALED_SEGMENT):
+                if (release / HELD).exists():
+                    raise PeerError(
+                        "the release is held: the law has changed since it was cleared",
+                        remedy="the officer decides it again: carnet movement again",
+                    )
                 answer = client.put(f"{place}/objects/{one.number}/segments/{index}", content=data)
                 if not self._accepted(answer, release):
                     return False

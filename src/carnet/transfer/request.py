@@ -30,6 +30,7 @@ class State(StrEnum):
     RELEASED = "released"
     REFUSED = "refused"
     STOPPED = "stopped"
+    PAUSED = "paused"
 
 
 class Step(StrEnum):
@@ -38,6 +39,8 @@ class Step(StrEnum):
     APPROVE = "approve"
     REFUSE = "refuse"
     STOP = "stop"
+    PAUSE = "pause"
+    AGAIN = "again"
     RELEASE = "release"
     SETTLE = "settle"
 
@@ -49,8 +52,9 @@ OWNERS: dict[State, frozenset[Role]] = {
     State.RELEASED: frozenset(),
     State.REFUSED: frozenset(),
     State.STOPPED: frozenset(),
+    State.PAUSED: frozenset({Role.ENGINEER, Role.OFFICER}),
 }
-"""Whose turn it is. `releasing` belongs to the node itself; the last three are ends."""
+"""Whose turn it is. `releasing` belongs to the node itself; released, refused and stopped are ends."""
 
 STEPS: dict[tuple[State, Step], State] = {
     (State.REQUESTED, Step.APPROVE): State.APPROVED,
@@ -58,6 +62,11 @@ STEPS: dict[tuple[State, Step], State] = {
     (State.REQUESTED, Step.STOP): State.STOPPED,
     (State.APPROVED, Step.STOP): State.STOPPED,
     (State.APPROVED, Step.RELEASE): State.RELEASING,
+    (State.REQUESTED, Step.PAUSE): State.PAUSED,
+    (State.APPROVED, Step.PAUSE): State.PAUSED,
+    (State.PAUSED, Step.AGAIN): State.REQUESTED,
+    (State.PAUSED, Step.REFUSE): State.REFUSED,
+    (State.PAUSED, Step.STOP): State.STOPPED,
     (State.RELEASING, Step.SETTLE): State.RELEASED,
 }
 """The steps there are. There is none out of `releasing` but the receipt: bytes may have left."""
@@ -68,8 +77,10 @@ WHO: dict[Step, frozenset[Role]] = {
     Step.STOP: frozenset({Role.ENGINEER, Role.APPROVER, Role.OFFICER}),
     Step.RELEASE: frozenset({Role.ENGINEER, Role.OFFICER}),
     Step.SETTLE: frozenset(),
+    Step.PAUSE: frozenset(),
+    Step.AGAIN: frozenset({Role.ENGINEER, Role.OFFICER}),
 }
-"""Which roles may take a step; `settle` is the node's own."""
+"""Which roles may take a step; `settle` and `pause` are the node's own."""
 
 
 def check_step(state: State, step: Step, *, role: Role, person: PersonId, requested_by: PersonId) -> State:

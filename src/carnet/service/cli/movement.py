@@ -155,6 +155,12 @@ def stop(identifier: Identifier, node: NodeFolder, person: PersonName, key: KeyF
 
 
 @app.command()
+def again(identifier: Identifier, node: NodeFolder, person: PersonName, key: KeyFile) -> None:
+    """Decide a movement again that a change of law paused. Example: carnet movement again req-… --person li …"""
+    _take(identifier, "again", node, person, key)
+
+
+@app.command()
 def release(
     identifier: Identifier,
     node: NodeFolder,

@@ -143,18 +143,39 @@ def declare(
                     "until is no day", where=str(file), remedy="write it as 2027-01-31"
                 ) from error
             made = declaration(str(form.get("kind")), dict(form.get("body") or {}), until=day)
-            say(f"declared: {made['kind']}  {client.declare(made)}")
+            say(f"declared: {made['kind']}  {client.declare(made)['declaration']}")
 
 
 @app.command()
-def adopt(node: NodeFolder, person: PersonName, key: KeyFile) -> None:
-    """Adopt, as the officer, the lawbook that this node has. Example: carnet node adopt --node shanghai …"""
+def adopt(
+    node: NodeFolder,
+    person: PersonName,
+    key: KeyFile,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say which standing movements would get another answer.")
+    ] = False,
+) -> None:
+    """Adopt, as the officer, the lawbook that this node has. Example: carnet node adopt --node shanghai …
+
+    Standing movements whose answer is another under it are paused until they are decided again.
+    """
     from carnet.service.declarations import declaration
 
     with open_client(node, person, key) as client:
         digest = client.call("GET", "/v1/node")["lawbook"]
-        client.declare(declaration("lawbook", {"digest": digest}))
-    say(f"adopted the lawbook {digest}")
+        changes = (
+            client.call("GET", "/v1/standing")["changes"]
+            if check
+            else client.declare(declaration("lawbook", {"digest": digest}))["paused"]
+        )
+    if not check:
+        say(f"adopted the lawbook {digest}")
+    elif not changes:
+        say("no standing movement gets another answer")
+    for one in changes:
+        was, now = one["was"]["verdict"], one["now"]["verdict"]
+        what = f"{was}, now {now}" if was != now else f"{was} as before, and something else is asked for"
+        say(f"{one['request']}: {what}" + ("" if check else "; paused: carnet movement again"))
 
 
 @app.command()
