@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from carnet.errors import LawbookError
 from carnet.law.compiled import OrderLaw, check_order, compile_order
+from carnet.law.held import HeldOrder, is_held_only, read_held
 from carnet.law.reading import Node
 from carnet.law.register import Register, read_register
 from carnet.law.rules import Instrument, Parameter, Rule, read_instruments, read_parameter, read_rule
@@ -87,13 +88,19 @@ class Order:
 
 @dataclass(frozen=True)
 class Lawbook:
-    """All legal orders, the register of facts and the vocabulary, with the texts they were read from."""
+    """All legal orders, the register of facts and the vocabulary, with the texts they were read from.
+
+    Attributes:
+        orders: those whose rules decide.
+        held: those of which routes, clocks and fines are held and no rule decides; the judge never sees them.
+    """
 
     digest: Digest
     texts: Mapping[str, str]
     orders: Mapping[LegalOrder, Order]
     register: Register
     vocabulary: Vocabulary
+    held: Mapping[LegalOrder, HeldOrder] = field(default_factory=dict)
 
     def rule(self, name: str) -> Rule | None:
         """Give a rule by its id."""
@@ -132,14 +139,15 @@ def _vocabulary(text: str, source: str) -> Vocabulary:
     return Vocabulary(out)
 
 
-def _order(folder: str, texts: Mapping[str, str], register: Register, vocabulary: Vocabulary) -> Order:
+def _order(
+    folder: str, index: Node, texts: Mapping[str, str], register: Register, vocabulary: Vocabulary
+) -> Order:
     def node(name: str) -> Node:
         path = f"{folder}/{name}"
         if path not in texts:
             raise LawbookError(f"{path} is missing", remedy="an order has index, instruments and parameters")
         return Node.of_text(texts[path], f"lawbook/{path}")
 
-    index = node("index.yaml")
     index.keys(
         ("index", "code", "name", "time_zone", "law_from", "default", "reach", "countries"),
         ("terms", "fictional"),
@@ -223,16 +231,32 @@ def lawbook_from_texts(texts: Mapping[str, str]) -> Lawbook:
     vocabulary = _vocabulary(texts["vocabulary.yaml"], "lawbook/vocabulary.yaml")
     folders = sorted({path.split("/")[0] for path in texts if path.endswith("/index.yaml")})
     orders: dict[LegalOrder, Order] = {}
+    held: dict[LegalOrder, HeldOrder] = {}
     seen: dict[str, str] = {}
     for folder in folders:
-        order = _order(folder, texts, register, vocabulary)
-        if order.code in orders:
+        index = Node.of_text(texts[f"{folder}/index.yaml"], f"lawbook/{folder}/index.yaml")
+        order = (
+            read_held(index, folder, texts)
+            if is_held_only(index)
+            else _order(folder, index, texts, register, vocabulary)
+        )
+        if order.code in orders or order.code in held:
             raise LawbookError(f"the order {order.code} is there twice", remedy="keep one folder for it")
-        _check_rules(order, vocabulary, seen)
-        orders[order.code] = order
+        if isinstance(order, HeldOrder):
+            held[order.code] = order
+        else:
+            _check_rules(order, vocabulary, seen)
+            orders[order.code] = order
     if not orders:
         raise LawbookError("the lawbook holds no legal order", remedy="add a folder with index.yaml")
-    return Lawbook(lawbook_digest(texts), dict(texts), orders, register, vocabulary)
+    for one in held.values():
+        if one.within is not None and one.within not in orders:
+            raise LawbookError(
+                f"{one.code} lies within {one.within}, which the lawbook does not hold",
+                where=f"lawbook/{one.folder}/index.yaml",
+                remedy="name an order whose rules decide",
+            )
+    return Lawbook(lawbook_digest(texts), dict(texts), orders, register, vocabulary, held)
 
 
 def _read_folder(folder: Path) -> dict[str, str]:
