@@ -8,13 +8,14 @@ import yaml
 from carnet.errors import LawbookError
 from carnet.law.coverage import beyond, count, outcomes_of, read_coverage, reason_of
 from carnet.law.lawbook import COVERAGE, default_folder, load_lawbook
+from carnet.law.orders import every_order
 from carnet.service.cli.coverage import entries_of
 
 FOLDERS = sorted(path.parent.name for path in default_folder().glob(f"*/{COVERAGE}"))
 
 
 def order_in(folder: str):
-    return next(one for one in load_lawbook().orders.values() if one.folder == folder)
+    return next(one for one in every_order(load_lawbook()) if one.folder == folder)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

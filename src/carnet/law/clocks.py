@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from carnet.errors import InputError, LawbookError
+from carnet.errors import InputError
 from carnet.law.held import HeldOrder
 from carnet.law.lawbook import Lawbook, Order
 from carnet.law.reading import Node
@@ -184,16 +184,13 @@ def _clock(node: Node, order: Order | HeldOrder, instruments: Mapping[str, Instr
     )
 
 
-def clocks_of(lawbook: Lawbook, order: Order | HeldOrder) -> tuple[Clock, ...]:
-    """Read an order's clocks, or nothing where its law is held without any.
+def read_clocks(text: str, source: str, order: Order | HeldOrder) -> tuple[Clock, ...]:
+    """Read the text of an order's `clocks.yaml`.
 
     Raises:
         LawbookError: an unknown key, a clock without source, twice, or that starts from nothing; with file, line.
     """
-    path = f"{order.folder}/{CLOCKS}"
-    if path not in lawbook.texts:
-        return ()
-    top = Node.of_text(lawbook.texts[path], f"lawbook/{path}")
+    top = Node.of_text(text, source)
     top.keys(("clocks",))
     out: dict[str, Clock] = {}
     for node in top["clocks"].each():
@@ -212,6 +209,16 @@ def clocks_of(lawbook: Lawbook, order: Order | HeldOrder) -> tuple[Clock, ...]:
             )
         out[one.id] = one
     return tuple(out.values())
+
+
+def clocks_of(lawbook: Lawbook, order: Order | HeldOrder) -> tuple[Clock, ...]:
+    """Give an order's clocks, or nothing where its law is held without any; read when they are asked for.
+
+    Raises:
+        LawbookError: what they may not say, with file and line.
+    """
+    path = f"{order.folder}/{CLOCKS}"
+    return read_clocks(lawbook.texts[path], f"lawbook/{path}", order) if path in lawbook.texts else ()
 
 
 def zone_named(name: str, where: str) -> ZoneInfo:
@@ -370,43 +377,3 @@ def sorted_dues(dues: Iterable[Due]) -> tuple[Due, ...]:
         return (2 if one.waits_for else 0), never, one.clock.id
 
     return tuple(sorted(dues, key=key))
-
-
-def orders_named(lawbook: Lawbook, names: Iterable[str]) -> tuple[Order | HeldOrder, ...]:
-    """Give orders by code, each with the order it lies within before it, none twice.
-
-    Raises:
-        InputError: an order that the lawbook does not hold, with the nearest ones.
-    """
-    import difflib
-
-    every: dict[str, Order | HeldOrder] = {str(code): one for code, one in lawbook.orders.items()}
-    every |= {str(code): one for code, one in lawbook.held.items()}
-    out: dict[str, Order | HeldOrder] = {}
-    for name in names:
-        code = name.upper()
-        if code not in every:
-            near = difflib.get_close_matches(code, every, n=3, cutoff=0.3)
-            hint = f"did you mean {', '.join(near)}? " if near else ""
-            known = ", ".join(sorted(str(one) for one in every))
-            raise InputError(f"the lawbook holds no order {name!r}", remedy=f"{hint}held: {known}")
-        order = every[code]
-        if isinstance(order, HeldOrder) and order.within is not None:
-            out.setdefault(str(order.within), every[str(order.within)])
-        out.setdefault(code, order)
-    return tuple(out.values())
-
-
-def check_clocks(lawbook: Lawbook) -> int:
-    """Read every clock of every order; gives their number.
-
-    Raises:
-        LawbookError: the first that is not in order, or one id in two orders.
-    """
-    seen: set[str] = set()
-    for order in orders_named(lawbook, [*lawbook.orders, *lawbook.held]):
-        for one in clocks_of(lawbook, order):
-            if one.id in seen:
-                raise LawbookError(f"the clock {one.id} is there twice", where=one.place, remedy="rename it")
-            seen.add(one.id)
-    return len(seen)

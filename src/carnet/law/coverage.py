@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from carnet.law.held import HeldOrder
 from carnet.law.lawbook import Order
 from carnet.law.reading import Node
 
@@ -26,6 +27,8 @@ REACHES: Mapping[str, str] = {
     "owes": "duty",
 }
 """What a rule's effect can make of a movement; what is not here only reports."""
+DATA = ("routes", "clocks", "exposure")
+"""What carries an entry without deciding anything: held as data, like a parameter."""
 OUTCOMES = ("prohibited", "conditional", "permitted", "duty", "parameter", "not modelled")
 
 
@@ -36,6 +39,7 @@ class Entry:
     Attributes:
         path: where it stands in the fact base.
         rules, parameters: what carries it.
+        data: ids of routes, clocks and fines that carry it.
         reason: why nothing does.
     """
 
@@ -44,10 +48,22 @@ class Entry:
     parameters: tuple[str, ...]
     reason: str | None
     place: str
+    data: tuple[str, ...] = ()
 
 
-def read_coverage(text: str, source: str, order: Order) -> tuple[Entry, ...]:
+def read_coverage(
+    text: str,
+    source: str,
+    order: Order | HeldOrder,
+    data: Mapping[str, frozenset[str]] | None = None,
+) -> tuple[Entry, ...]:
     """Read an order's `coverage.yaml`.
+
+    Args:
+        text: of the file.
+        source: where it lies, for refusals.
+        order: that it speaks of.
+        data: the ids of the order's routes, clocks and fines, by `DATA`.
 
     Raises:
         LawbookError: an entry twice, without rule, parameter or reason, or with a name that the order lacks.
@@ -58,34 +74,41 @@ def read_coverage(text: str, source: str, order: Order) -> tuple[Entry, ...]:
     parameters = frozenset(order.parameters)
     out: dict[str, Entry] = {}
     for node in top["entries"].each():
-        node.keys(("entry",), ("rules", "parameters", "not_modelled", "note"))
+        node.keys(("entry",), ("rules", "parameters", *DATA, "not_modelled", "note"))
         path = node["entry"].text()
         if path in out:
             raise node.error(f"the entry {path} is there twice", "keep one of them")
         named = node["rules"].each() if "rules" in node else ()
         values = node["parameters"].each() if "parameters" in node else ()
+        held = tuple(
+            one.word((data or {}).get(kind, frozenset()), "the name")
+            for kind in DATA
+            if kind in node
+            for one in node[kind].each()
+        )
         entry = Entry(
             path,
             tuple(one.word(rules, "the rule") for one in named),
             tuple(one.word(parameters, "the parameter") for one in values),
             node["not_modelled"].text() if "not_modelled" in node else None,
             node.doc.where(node.path),
+            held,
         )
-        if bool(entry.rules or entry.parameters) == (entry.reason is not None):
+        if bool(entry.rules or entry.parameters or entry.data) == (entry.reason is not None):
             raise node.error(
                 f"{path} is carried by something, or is not modelled for a reason",
-                "name rules or parameters, or say not_modelled: why",
+                "name rules, parameters, routes, clocks or exposure, or say not_modelled: why",
             )
         out[path] = entry
     return tuple(out.values())
 
 
-def outcomes_of(entry: Entry, order: Order) -> tuple[str, ...]:
+def outcomes_of(entry: Entry, order: Order | HeldOrder) -> tuple[str, ...]:
     """Give what an entry's rules can make of a movement; `not modelled` where they only report."""
     effects = {rule.id: rule.effect for rule in order.rules}
     found = {REACHES[effects[name]] for name in entry.rules if effects[name] in REACHES}
     found |= {"duty" for rule in order.rules if rule.id in entry.rules and rule.duties}
-    if not found and entry.parameters:
+    if not found and (entry.parameters or entry.data):
         found = {"parameter"}
     return tuple(one for one in OUTCOMES if one in found) or ("not modelled",)
 
@@ -95,13 +118,13 @@ def reason_of(entry: Entry) -> str:
     return entry.reason or f"only reported, by {', '.join(entry.rules)}"
 
 
-def beyond(entries: Iterable[Entry], order: Order) -> tuple[str, ...]:
+def beyond(entries: Iterable[Entry], order: Order | HeldOrder) -> tuple[str, ...]:
     """Name the rules that no entry of the fact base names: they rest on their own source alone."""
     named = {name for entry in entries for name in entry.rules}
     return tuple(rule.id for rule in order.rules if rule.id not in named)
 
 
-def count(entries: Iterable[Entry], order: Order) -> dict[str, int]:
+def count(entries: Iterable[Entry], order: Order | HeldOrder) -> dict[str, int]:
     """Count entries by what their rules can reach; an entry counts once for every verdict."""
     out = {"entries": 0} | dict.fromkeys(OUTCOMES, 0)
     for entry in entries:

@@ -229,16 +229,13 @@ def _fine(node: Node, order: Order | HeldOrder, instruments: Mapping[str, Instru
     )
 
 
-def fines_of(lawbook: Lawbook, order: Order | HeldOrder) -> tuple[Fine, ...]:
-    """Read an order's fines, or nothing where its law is held without any.
+def read_fines(text: str, source: str, order: Order | HeldOrder) -> tuple[Fine, ...]:
+    """Read the text of an order's `exposure.yaml`.
 
     Raises:
         LawbookError: an unknown key, a fine without source, twice, or with limbs its rule has not; with file, line.
     """
-    path = f"{order.folder}/{EXPOSURE}"
-    if path not in lawbook.texts:
-        return ()
-    top = Node.of_text(lawbook.texts[path], f"lawbook/{path}")
+    top = Node.of_text(text, source)
     top.keys(("exposure",))
     out: dict[str, Fine] = {}
     for node in top["exposure"].each():
@@ -247,3 +244,13 @@ def fines_of(lawbook: Lawbook, order: Order | HeldOrder) -> tuple[Fine, ...]:
             raise node.error(f"the fine {one.id} is there twice", "rename one of them")
         out[one.id] = one
     return tuple(out.values())
+
+
+def fines_of(lawbook: Lawbook, order: Order | HeldOrder) -> tuple[Fine, ...]:
+    """Give an order's fines, or nothing where its law is held without any; read when they are asked for.
+
+    Raises:
+        LawbookError: what they may not say, with file and line.
+    """
+    path = f"{order.folder}/{EXPOSURE}"
+    return read_fines(lawbook.texts[path], f"lawbook/{path}", order) if path in lawbook.texts else ()

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from carnet.errors import LawbookError
 from carnet.law.reading import Node
-from carnet.law.rules import Instrument, Parameter, cite_of, read_instruments, read_parameter
+from carnet.law.rules import Instrument, Parameter, Rule, cite_of, read_instruments, read_parameter
 from carnet.model.ids import LegalOrder
 
 INDEX = "index.yaml"
@@ -44,6 +44,7 @@ class HeldOrder:
     Attributes:
         because: why nothing here decides.
         within: the order whose rules decide, where there is one.
+        rules: none, so that an account of rules can be given of every order alike.
     """
 
     code: LegalOrder
@@ -53,6 +54,8 @@ class HeldOrder:
     because: str
     within: LegalOrder | None
     texts: Mapping[str, str] = field(repr=False, compare=False)
+    rules: tuple[Rule, ...] = ()
+    fictional: bool = False
 
     def _node(self, name: str) -> Node | None:
         path = f"{self.folder}/{name}"

@@ -25,6 +25,7 @@ from carnet.law.casebook import (
 )
 from carnet.law.checks import check_cases
 from carnet.law.lawbook import Lawbook, default_folder, load_lawbook
+from carnet.law.orders import read_data
 from carnet.law.pages import parameter_page, rule_page
 
 app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True)
@@ -174,10 +175,12 @@ def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
         if one.outcome != PREFERRED
     ]
     rules = sum(len(order.rules) for order in book.orders.values())
+    data = read_data(book)
     if as_json:
         form = {
             "check": "v1",
             "rules": rules,
+            "data": data,
             "cases": len(cases),
             "lawbook": book.digest,
             "problems": problems,
@@ -185,7 +188,10 @@ def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
         sys.stdout.write(json.dumps(form, ensure_ascii=False, indent=2) + "\n")
     else:
         out = [f"{one['place']}: {one['rule']}: {one['what']}" for one in problems]
-        out.append(f"{rules} rules, {len(cases)} own cases, {len(problems)} problems. Lawbook {book.digest}")
+        out.append(
+            f"{rules} rules, {data} clocks, fines and routes, {len(cases)} own cases, {len(problems)} problems. "
+            f"Lawbook {book.digest}"
+        )
         sys.stdout.write("\n".join([*out, ""]))
     if problems:
         raise typer.Exit(EXIT_CHECK_FAILED)
