@@ -7,35 +7,53 @@ import sys
 from pathlib import Path
 
 from carnet.law.clocks import CLOCKS, read_clocks
-from carnet.law.coverage import OUTCOMES, Entry, beyond, count, outcomes_of, read_coverage, reason_of
+from carnet.law.coverage import DATA, OUTCOMES, Entry, beyond, count, outcomes_of, read_coverage, reason_of
 from carnet.law.fines import EXPOSURE, read_fines
-from carnet.law.held import HeldOrder
+from carnet.law.held import INDEX, HeldOrder, read_held
 from carnet.law.lawbook import COVERAGE, Order, default_folder, load_lawbook
 from carnet.law.orders import every_order, orders_named
+from carnet.law.reading import Node
 
 
 def entries_of(folder: Path, order: Order | HeldOrder) -> tuple[Entry, ...]:
-    """Read what an order's `coverage.yaml` says, or nothing where there is none."""
-    place = folder / order.folder
+    """Read what an order's `coverage.yaml` says, or nothing where there is none.
 
-    def text_of(name: str) -> str | None:
-        path = place / name
-        return path.read_text(encoding="utf-8") if path.is_file() else None
-
-    text, clocks, fines = text_of(COVERAGE), text_of(CLOCKS), text_of(EXPOSURE)
-    if text is None:
+    The account of an order speaks for those that lie within it too.
+    """
+    path = folder / order.folder / COVERAGE
+    if not path.is_file():
         return ()
-    source = f"lawbook/{order.folder}"
-    data = {
-        "routes": frozenset(one.id for one in order.routes) if isinstance(order, HeldOrder) else frozenset(),
-        "clocks": frozenset(
-            one.id for one in (read_clocks(clocks, f"{source}/{CLOCKS}", order) if clocks else ())
-        ),
-        "exposure": frozenset(
-            one.id for one in (read_fines(fines, f"{source}/{EXPOSURE}", order) if fines else ())
-        ),
-    }
-    return read_coverage(text, f"{source}/{COVERAGE}", order, data)
+    data: dict[str, frozenset[str]] = dict.fromkeys(DATA, frozenset())
+    for one in (order, *_inside(folder, order)):
+        clocks, fines = folder / one.folder / CLOCKS, folder / one.folder / EXPOSURE
+        if isinstance(one, HeldOrder):
+            data["routes"] |= {route.id for route in one.routes}
+        if clocks.is_file():
+            read = read_clocks(clocks.read_text(encoding="utf-8"), f"lawbook/{one.folder}/{CLOCKS}", one)
+            data["clocks"] |= {clock.id for clock in read}
+        if fines.is_file():
+            told = read_fines(fines.read_text(encoding="utf-8"), f"lawbook/{one.folder}/{EXPOSURE}", one)
+            data["exposure"] |= {fine.id for fine in told}
+    source = f"lawbook/{order.folder}/{COVERAGE}"
+    return read_coverage(path.read_text(encoding="utf-8"), source, order, data)
+
+
+def _inside(folder: Path, order: Order | HeldOrder) -> tuple[HeldOrder, ...]:
+    """Give the orders that lie within another."""
+    out: list[HeldOrder] = []
+    for path in sorted(folder.glob(f"*/{INDEX}")):
+        index = Node.of_text(path.read_text(encoding="utf-8"), str(path))
+        if "within" in index and index["within"].value == str(order.code):
+            texts = {
+                f"{path.parent.name}/{one.name}": one.read_text(encoding="utf-8")
+                for one in path.parent.glob("*.yaml")
+            }
+            out.append(read_held(index, path.parent.name, texts))
+    return tuple(out)
+
+
+def _elsewhere(order: Order | HeldOrder) -> bool:
+    return isinstance(order, HeldOrder) and order.within is not None
 
 
 def coverage(*, orders: list[str], reasons: bool, as_json: bool, lawbook: Path | None) -> None:
@@ -45,7 +63,11 @@ def coverage(*, orders: list[str], reasons: bool, as_json: bool, lawbook: Path |
     every = every_order(book)
     asked = {str(one.code) for one in orders_named(book, orders)} & {name.upper() for name in orders}
     wanted = [one for one in every if not orders or str(one.code) in asked]
-    read = [(order, entries_of(folder, order)) for order in wanted if not order.fictional]
+    read = [
+        (order, entries_of(folder, order))
+        for order in wanted
+        if not order.fictional and not _elsewhere(order)
+    ]
     if as_json:
         form = {
             str(order.code): {
