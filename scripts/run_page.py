@@ -32,6 +32,7 @@ _VARYING = (
     (re.compile(r"sha256:[0-9a-f]{16}…"), "sha256:…"),
     (re.compile(r"\b[\d,]+ (bytes|entries|texts)\b"), r"… \1"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"), "… UTC"),
+    (re.compile(r"official text on \d{4}-\d\d-\d\d"), "official text on …"),
 )
 _SECONDS = 300
 

@@ -81,27 +81,33 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
     answers: list[_Answer] = []
     silent_places = set(facts.own[MOVEMENT]["places"])
     reaching = Reaching(facts)
+    own = {order.code for order in lawbook.orders.values() if order.overlay}
+    heard = False
     for order in lawbook.orders.values():
         law = order.on(day)
         silent_places -= law.countries
         if reaching.by(law) is not False:
+            heard = heard or not order.overlay
             answers.append(_ask(order, Judge(law, facts), facts, explain=explain))
     silent = tuple(sorted(silent_places))
     answers.sort(key=lambda one: (-STRICTNESS.index(one.entry.verdict), one.entry.code))
     entries = tuple(one.entry for one in answers)
-    verdict = strictest(tuple(entry.verdict for entry in entries))
-    head = next((entry for entry in entries if entry.verdict == verdict), None)
-    contents = _contents(movement, answers)
+    contents = _contents(movement, answers, heard=heard)
+    # Where no law has answered nothing is decided; a company's own rules are no law and cannot stand in for it.
+    unanswered = () if heard else (Verdict.UNDECIDED,)
+    said = strictest((*(entry.verdict for entry in entries if entry.code not in own), *unanswered))
     # A law that is not held may ask for something wherever persons or a nation's interests are concerned: what
     # the laws that are held permit is then open, and never permission. Ordinary data concern neither.
     unheard = bool(silent) and any(one.determination != "ordinary" for one in contents)
-    if verdict is Verdict.PERMITTED and unheard:
-        verdict, head = Verdict.UNDECIDED, None
+    if said is Verdict.PERMITTED and unheard:
+        said = Verdict.UNDECIDED
+    verdict = strictest((said, *(entry.verdict for entry in entries if entry.code in own)))
+    head = next((entry for entry in entries if entry.verdict == verdict), None)
     return Decision(
         verdict=verdict,
         jurisdictions=entries,
         contents=contents,
-        missing=_missing(answers, lawbook, silent if unheard or not answers else ()),
+        missing=_missing(answers, lawbook, silent if unheard or not heard else ()),
         assumed=_assumed(facts, answers),
         certainty=weakest(tuple(mark for one in answers for mark in one.certainties)),
         day=day,
@@ -111,7 +117,7 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
         exceptional_routes=head.exceptional_routes if head else (),
         routes_open=head.routes_open if head else False,
         not_modelled=silent,
-        laxest=strictest(tuple(one.laxest for one in answers)),
+        laxest=strictest((*(one.laxest for one in answers), *unanswered)),
         span=_widest([one.span for one in answers]),
         cells=sum(one.cells for one in answers),
     )
@@ -333,14 +339,14 @@ def _exceptional(judge: Judge) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _contents(movement: Movement, answers: list[_Answer]) -> tuple[ContentAnswer, ...]:
+def _contents(movement: Movement, answers: list[_Answer], *, heard: bool) -> tuple[ContentAnswer, ...]:
     out: list[ContentAnswer] = []
     for at, content in enumerate(movement.contents):
         by_order = {one.entry.code: one.determinations[at] for one in answers}
         heads = [found[0] for found in by_order.values()]
         if "important" in heads:
             head = "important"
-        elif "undecided" in heads or not heads:
+        elif "undecided" in heads or not heard:
             head = "undecided"
         else:
             head = min(heads, key=DETERMINATIONS.index)

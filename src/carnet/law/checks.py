@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from carnet.law.casebook import Case
 from carnet.law.compiled import LiveRule
 from carnet.law.conditions import MOVEMENT, NUMERIC, Always, Leaf
+from carnet.law.confirmed import lapsed
 from carnet.law.judge import Judge
 from carnet.law.lawbook import Lawbook, Order
 from carnet.law.situation import situation
@@ -73,6 +74,10 @@ def check_cases(lawbook: Lawbook, cases: Sequence[Case]) -> list[Problem]:
         for case in cases:
             if order.code in case.jurisdictions:
                 _watch(lawbook, order, case, seen, live)
+        problems += [
+            Problem(one.id, one.place, f"the comparison with the official text speaks for nothing: {why}")
+            for one, why in lapsed(order.rules, order.parameters, order.confirmations)
+        ]
         for rule in order.rules:
             problems += [Problem(rule.id, rule.place, what) for what in _lacks(rule.id, seen, live, lawbook)]
     return problems

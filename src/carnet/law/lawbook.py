@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from carnet.errors import LawbookError
 from carnet.law.compiled import OrderLaw, check_order, compile_order
+from carnet.law.confirmed import CONFIRMED, Confirmation, confirm, read_confirmations
 from carnet.law.held import HeldOrder, is_held_only, read_held
 from carnet.law.reading import Node
 from carnet.law.register import Register, read_register
@@ -26,6 +27,11 @@ from carnet.model.ids import DataClass, Digest, LegalOrder
 from carnet.model.vocabulary import ClassEntry, Vocabulary
 
 COVERAGE = "coverage.yaml"
+COMPANY = "company"
+"""The folder of a company's own rules. They are an order of their own, so that they can only tighten."""
+_TIGHTENING = frozenset(
+    {"determines", "requires", "offers", "satisfies", "prerequisite", "prohibits", "owes", "notes"}
+)
 _PERSONAL = ("always", "possible", "never")
 
 
@@ -50,6 +56,9 @@ class Order:
     register: Register
     classes: frozenset[str]
     fictional: bool = False
+    overlay: bool = False
+    read: str | None = None
+    confirmations: tuple[Confirmation, ...] = ()
     _live: dict[int, OrderLaw] = field(default_factory=dict, compare=False, repr=False)
     _turns: list[date] = field(default_factory=list, compare=False, repr=False)
 
@@ -150,7 +159,7 @@ def _order(
 
     index.keys(
         ("index", "code", "name", "time_zone", "law_from", "default", "reach", "countries"),
-        ("terms", "fictional"),
+        ("terms", "fictional", "read"),
     )
     index["default"].keys(("says", "source", "certainty"))
     instruments = read_instruments(node("instruments.yaml"))
@@ -166,7 +175,11 @@ def _order(
         top = Node.of_text(texts[path], f"lawbook/{path}")
         top.keys(("rules",))
         rules += [read_rule(one, instruments) for one in top["rules"].each()]
+    confirmations = read_confirmations(node(CONFIRMED)) if f"{folder}/{CONFIRMED}" in texts else ()
+    marked, parameters = confirm(tuple(rules), parameters, confirmations)
     countries = index["countries"]
+    if folder == COMPANY:
+        _check_overlay(index, marked)
     return Order(
         code=LegalOrder(index["code"].text()),
         name=index["name"].text(),
@@ -181,11 +194,39 @@ def _order(
         terms=dict(index["terms"].items()) if "terms" in index else {},
         instruments=instruments,
         parameters=parameters,
-        rules=tuple(rules),
+        rules=marked,
         register=register,
         classes=frozenset(vocabulary.classes),
         fictional=index["fictional"].flag() if "fictional" in index else False,
+        overlay=folder == COMPANY,
+        read=_read_by(index["read"]) if "read" in index else None,
+        confirmations=confirmations,
     )
+
+
+def _read_by(node: Node) -> str:
+    """Say who read the sources of an order, what and when."""
+    node.keys(("by", "date", "what"))
+    return f"{node['what'].text()}, read by {node['by'].text()} on {node['date'].day().isoformat()}"
+
+
+def _check_overlay(index: Node, rules: tuple[Rule, ...]) -> None:
+    """Refuse a company's order that could do anything but tighten.
+
+    Every order answers apart and the strictest answer counts, so that rules of an order can never loosen what
+    another says. What is left: an order that claims to hold a country's law, and rules that seem to permit.
+    """
+    if index["code"].text() != "ZZ":
+        raise index["code"].error("a company's rules are no country's law", "write code: ZZ")
+    if index["countries"].value != []:
+        raise index["countries"].error("a company holds the law of no country", "write countries: []")
+    for rule in rules:
+        if rule.effect not in _TIGHTENING:
+            raise LawbookError(
+                f"{rule.id} {rule.effect}: a company rule may only tighten",
+                where=rule.place,
+                remedy=f"use one of: {', '.join(sorted(_TIGHTENING))}",
+            )
 
 
 def _check_rules(order: Order, vocabulary: Vocabulary, seen: dict[str, str]) -> None:
@@ -287,23 +328,38 @@ def default_folder() -> Path:
 
 
 @lru_cache(maxsize=4)
-def _load(folder: Path, stamp: tuple[tuple[str, int, int], ...]) -> Lawbook:
+def _load(folder: Path, company: Path | None, stamp: tuple[tuple[str, int, int], ...]) -> Lawbook:
     del stamp
-    return lawbook_from_texts(_read_folder(folder))
+    texts = _read_folder(folder)
+    if company is not None:
+        if any(path.startswith(f"{COMPANY}/") for path in texts):
+            raise LawbookError(
+                "the lawbook holds company rules already", where=str(folder), remedy="keep one of the two"
+            )
+        texts |= {f"{COMPANY}/{path}": text for path, text in _read_folder(company).items()}
+    return lawbook_from_texts(texts)
 
 
-def load_lawbook(folder: Path | None = None) -> Lawbook:
+def load_lawbook(folder: Path | None = None, company: Path | None = None) -> Lawbook:
     """Load a lawbook from a folder; by default the one that is shipped with carnet.
 
     A folder that did not change since it was read last in this process is not read again.
+
+    Args:
+        folder: the lawbook's folder.
+        company: a folder with a company's own rules, which may only tighten.
 
     Raises:
         LawbookError: with file, line and remedy.
     """
     place = default_folder() if folder is None else folder
-    if not place.is_dir():
-        raise LawbookError("there is no such folder", where=str(place), remedy="name a lawbook's folder")
+    places = (place,) if company is None else (place, company)
+    for one in places:
+        if not one.is_dir():
+            raise LawbookError("there is no such folder", where=str(one), remedy="name a lawbook's folder")
     stamp = tuple(
-        (str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(place.rglob("*.yaml"))
+        (str(path), path.stat().st_mtime_ns, path.stat().st_size)
+        for one in places
+        for path in sorted(one.rglob("*.yaml"))
     )
-    return _load(place, stamp)
+    return _load(place, company, stamp)

@@ -75,6 +75,8 @@ def rule_page(lawbook: Lawbook, rule: Rule, day: date) -> str:
         "THE SOURCE",
         f"  {instrument.title}; {rule.article}. Certainty: {rule.certainty}.",
     ]
+    if rule.confirmed or order.read:
+        out.append(f"  {rule.confirmed or order.read}.")
     if instrument.note:
         out.append(f"  {instrument.note}")
     if rule.classes is not None:
@@ -146,6 +148,8 @@ def _numbers(parameter: Parameter) -> list[str]:
         out.append(f"  {shown} from {value.start.isoformat()}  {value.cite}; {value.certainty}")
         if value.note:
             out.append(f"    {value.note}")
+        if value.confirmed:
+            out.append(f"    {value.confirmed}")
     return out
 
 

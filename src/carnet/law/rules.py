@@ -26,7 +26,7 @@ EFFECTS = (
     "owes",
 )
 COMPARISONS = ("exceeds", "at_least", "fewer_than", "at_most", "is_one_of", "includes_any")
-_ID = re.compile(r"[a-z]{2}(/[a-z0-9_]+)+")
+_ID = re.compile(r"(?:[a-z]{2}|company)(/[a-z0-9_]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class DatedValue:
     cite: str
     certainty: str
     note: str | None = None
+    confirmed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class Rule:
         classes: classes of data that it speaks of; `None` makes it a rule about the whole movement.
         when: the condition as written; compiled for a day by `carnet.law.compiled`.
         effect: one of `EFFECTS`, with its details.
+        confirmed: who compared it with the official text, and when; `None` where nobody did.
+        written: the rule as its file writes it.
     """
 
     id: str
@@ -112,6 +115,8 @@ class Rule:
     mark: str | None = None
     place: str = ""
     terms: Mapping[str, Any] = field(default_factory=dict)
+    confirmed: str | None = None
+    written: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def in_force(self, day: date) -> bool:
         """Say whether the rule is law on a day; its last day belongs to it."""
@@ -250,6 +255,7 @@ def read_rule(node: Node, instruments: Mapping[str, Instrument]) -> Rule:
         duties=duties,
         mark=node["mark"].word(("group_minimum", "nonpersonal"), "the mark") if "mark" in node else None,
         place=node.doc.where(node.path),
+        written=node.value,
     )
 
 

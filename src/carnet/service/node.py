@@ -68,6 +68,8 @@ class NodeConfig:
     keys: Path
     lawbook: Path | None = None
     """A lawbook folder, or None for the one that ships with carnet."""
+    company: Path | None = None
+    """A folder with the company's own rules, which may only tighten; None for none."""
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form."""
@@ -80,6 +82,7 @@ class NodeConfig:
             "transfer_port": self.transfer_port,
             "keys": str(self.keys),
             "lawbook": None if self.lawbook is None else str(self.lawbook),
+            **({} if self.company is None else {"company": str(self.company)}),
         }
 
 
@@ -88,8 +91,8 @@ def read_config(folder: Path) -> NodeConfig:
     path = folder / "node.json"
     try:
         form = json.loads(path.read_bytes())
-        if set(form) != _CONFIG or form["carnet_node"] != "v1":
-            unknown = sorted(set(form) ^ _CONFIG)
+        if set(form) - {"company"} != _CONFIG or form["carnet_node"] != "v1":
+            unknown = sorted((set(form) - {"company"}) ^ _CONFIG)
             raise NodeError(f"unknown or missing setting {unknown}", where=str(path), remedy="see node init")
         return NodeConfig(
             str(form["name"]),
@@ -99,6 +102,7 @@ def read_config(folder: Path) -> NodeConfig:
             int(form["transfer_port"]),
             Path(form["keys"]),
             None if form["lawbook"] is None else Path(form["lawbook"]),
+            Path(form["company"]) if "company" in form else None,
         )
     except OSError as error:
         raise NodeError(
@@ -221,7 +225,7 @@ class Node:
     @cached_property
     def lawbook(self) -> Lawbook:
         """The lawbook that is wired; whether it is adopted is the ledger's to say."""
-        return load_lawbook(self.config.lawbook)
+        return load_lawbook(self.config.lawbook, self.config.company)
 
     def keep_lawbook(self) -> None:
         """Keep the texts of the lawbook that is wired: a dossier needs them when another has taken its place."""

@@ -88,6 +88,9 @@ def main(
     lawbook: Annotated[
         Path | None, typer.Option(help="A lawbook's folder instead of the one shipped.")
     ] = None,
+    company: Annotated[
+        Path | None, typer.Option(help="A folder with a company's own rules, which may only tighten.")
+    ] = None,
     explain: Annotated[
         Explanation,
         typer.Option(help="short: what the rules that speak say. full: every condition of every candidate."),
@@ -100,7 +103,7 @@ def main(
     Example: carnet decide movement.yaml --json
     """
     asked = read_movement(movement, day)
-    book = load_lawbook(lawbook)
+    book = load_lawbook(lawbook, company)
     decision = decide(asked, book)
     full = explain_fully(asked, book) if explain is Explanation.FULL else ()
     if as_json:

@@ -198,6 +198,26 @@ def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
 
 
 @app.command()
+def confirm(
+    name: Annotated[str, typer.Argument(metavar="ID", help="The rule or parameter that was compared.")],
+    by: Annotated[str, typer.Option(help="Who compared it.")],
+    text: Annotated[Path, typer.Option(help="The official document; its digest is recorded, not its words.")],
+    lawbook: Annotated[Path, typer.Option(help="The lawbook's folder, which is written to.")],
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Of a parameter: the first day of the value (default: the last)."),
+    ] = None,
+) -> None:
+    """Record that a rule or a value was compared with the official text: it counts as official from then on.
+
+    Example: carnet law confirm cn/face_px --by "Chen Yu" --text guidelines.pdf --lawbook lawbook
+    """
+    from carnet.service.cli.confirm import confirm as write_confirmation
+
+    write_confirmation(name, by=by, text=text, start=start, lawbook=lawbook)
+
+
+@app.command()
 def coverage(
     order: Annotated[list[str] | None, typer.Option(help="Only this legal order; repeatable.")] = None,
     reasons: Annotated[bool, typer.Option("--reasons", help="Name what is not modelled, and why.")] = False,

@@ -41,13 +41,16 @@ def init(
     control_port: Annotated[int, typer.Option(help="Loopback port for its people.")] = 7401,
     transfer_port: Annotated[int, typer.Option(help="Port for paired nodes (mutual TLS).")] = 7402,
     lawbook: Annotated[Path | None, typer.Option(help="Another lawbook folder.")] = None,
+    company: Annotated[
+        Path | None, typer.Option(help="A folder with the company's own rules, which may only tighten.")
+    ] = None,
 ) -> None:
     """Make a node. Example: carnet node init shanghai --region CN --name shanghai"""
     from carnet.service.node import NodeConfig, make_node
 
     place = (keys or folder.with_name(folder.name + ".keys")).resolve()
     form: dict[str, Any] = {"established_in": region} if operator is None else dict(read_form(operator))
-    config = NodeConfig(name, Country(region), form, control_port, transfer_port, place, lawbook)
+    config = NodeConfig(name, Country(region), form, control_port, transfer_port, place, lawbook, company)
     make_node(folder, config)
     say(f"node {name} (region {region}) is in {folder}; its keys are in {place}: keep them apart from it")
 

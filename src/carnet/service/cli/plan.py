@@ -26,6 +26,9 @@ def main(
     lawbook: Annotated[
         Path | None, typer.Option(help="A lawbook's folder instead of the one shipped.")
     ] = None,
+    company: Annotated[
+        Path | None, typer.Option(help="A folder with a company's own rules, which may only tighten.")
+    ] = None,
 ) -> None:
     """Name a few ways to let a movement go, each with what is lost and what is still owed.
 
@@ -33,7 +36,7 @@ def main(
 
     Example: carnet plan movement.yaml
     """
-    found = plan(read_movement(movement, day), load_lawbook(lawbook))
+    found = plan(read_movement(movement, day), load_lawbook(lawbook, company))
     if as_json:
         sys.stdout.write(json.dumps(found.to_mapping(), ensure_ascii=False, indent=2) + "\n")
     else:
