@@ -15,6 +15,8 @@ PAGES = [
     "docs/tutorial/first-movement.md",
     "docs/how-to/verify-a-dossier.md",
     "docs/how-to/add-a-case.md",
+    "docs/how-to/incident-clock.md",
+    "docs/how-to/exposure.md",
     "docs/reference/json.md",
     pytest.param("docs/how-to/release-a-recording.md", marks=pytest.mark.slow),
     pytest.param("README.md", marks=pytest.mark.slow),

@@ -251,3 +251,98 @@ def law_mutants(
     from carnet.service.cli.mutants import mutants
 
     mutants(cases or [], orders=order or [], lawbook=lawbook, as_json=as_json, least=least, show=every)
+
+
+OrdersArgument = Annotated[
+    list[str], typer.Argument(metavar="ORDER...", help="Legal orders: EU DE CN US ...")
+]
+
+
+@app.command("clock")
+def law_clock(
+    orders: OrdersArgument,
+    aware: Annotated[str, typer.Option(help="Moment of awareness, as 2026-11-22T10:00+01:00.")],
+    event: Annotated[
+        str | None, typer.Option(help="Only notices after this: data_breach, security_incident, crash, ...")
+    ] = None,
+    moment: Annotated[
+        list[str] | None,
+        typer.Option(help="Another moment that a period runs from: NAME=TIME; repeatable."),
+    ] = None,
+    zone: Annotated[str | None, typer.Option(help="One time zone for all, as Europe/Berlin.")] = None,
+    as_json: JsonOption = False,
+    lawbook: LawbookOption = None,
+) -> None:
+    """Count by when each notice of an incident is due, from the moment of awareness.
+
+    Example: carnet law clock EU CN --aware 2026-11-22T10:00+01:00 --event data_breach
+    """
+    from carnet.service.cli.clock import clock
+
+    clock(
+        orders=orders,
+        aware=aware,
+        event=event,
+        moments=moment or [],
+        zone=zone,
+        as_json=as_json,
+        lawbook=lawbook,
+    )
+
+
+@app.command("exposure")
+def law_exposure(
+    orders: OrdersArgument,
+    currency: Annotated[str | None, typer.Option(help="Of all amounts that are stated, as EUR.")] = None,
+    worldwide: Annotated[
+        str | None,
+        typer.Option("--turnover-worldwide", "--turnover", help="Worldwide, group, year before."),
+    ] = None,
+    domestic: Annotated[
+        list[str] | None,
+        typer.Option("--turnover-domestic", help="In one country: ORDER=AMOUNT; repeatable."),
+    ] = None,
+    own: Annotated[
+        str | None, typer.Option("--turnover-own", help="Of the company itself, year before.")
+    ] = None,
+    related: Annotated[
+        str | None, typer.Option("--turnover-related", help="Total less what is unrelated to the breach.")
+    ] = None,
+    period: Annotated[
+        str | None, typer.Option("--turnover-period", help="During the period of the breach.")
+    ] = None,
+    no_turnover: Annotated[bool, typer.Option("--no-turnover", help="There is none to establish.")] = False,
+    transaction: Annotated[str | None, typer.Option(help="Value of the transaction.")] = None,
+    gain: Annotated[str | None, typer.Option(help="Illicit gain.")] = None,
+    benefit: Annotated[str | None, typer.Option(help="Benefit from the breach.")] = None,
+    violations: Annotated[int | None, typer.Option(help="Number of violations.")] = None,
+    vehicles: Annotated[int | None, typer.Option(help="Number of vehicles.")] = None,
+    affected: Annotated[int | None, typer.Option(help="Number of persons affected.")] = None,
+    rate: Annotated[list[str] | None, typer.Option(help="EUR/USD=1.08: one euro; repeatable.")] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option(help="UMA=117.31:MXN: a unit's value; repeatable.")
+    ] = None,
+    on: Annotated[str | None, typer.Option("--on", help="As of this day.")] = None,
+    as_json: JsonOption = False,
+    lawbook: LawbookOption = None,
+) -> None:
+    """Count what each fine can come to at most; what is not stated stays unknown.
+
+    Example: carnet law exposure EU BR --turnover 1e9 --currency EUR
+    """
+    from carnet.service.cli.exposure import exposure
+
+    exposure(
+        orders=orders,
+        currency=currency,
+        turnover={"worldwide": worldwide, "own": own, "related": related, "period": period},
+        domestic=domestic or [],
+        multiples={"transaction": transaction, "gain": gain, "benefit": benefit},
+        counts={"violations": violations, "vehicles": vehicles, "affected": affected},
+        no_turnover=no_turnover,
+        rates=rate or [],
+        units=unit or [],
+        day=_day(on),
+        as_json=as_json,
+        lawbook=lawbook,
+    )
