@@ -27,6 +27,7 @@ from carnet.law.checks import check_cases
 from carnet.law.lawbook import Lawbook, default_folder, load_lawbook
 from carnet.law.orders import read_data
 from carnet.law.pages import parameter_page, rule_page
+from carnet.law.rules import Parameter
 
 app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True)
 
@@ -46,12 +47,12 @@ def _day(text: str | None) -> date:
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="ID", help="A rule or a parameter: cn/guide_2026/g7, cn/face_px.")
+        str, typer.Argument(metavar="ID", help="A rule, parameter, clock, fine or route: cn/guide_2026/g7.")
     ],
     on: Annotated[str | None, typer.Option("--on", help="As of this day.")] = None,
     lawbook: LawbookOption = None,
 ) -> None:
-    """Show a rule or a parameter as a page for lawyers.
+    """Show a rule, a parameter, a clock, a fine or a route as a page for lawyers.
 
     Example: carnet law show cn/guide_2026/g7
     """
@@ -64,7 +65,15 @@ def show(
     else:
         import difflib
 
-        known = [r.id for o in book.orders.values() for r in o.rules]
+        from carnet.law.data_pages import data_of, data_page
+
+        data = {one.id: one for one in data_of(book)}
+        if name in data:
+            found = data[name]
+            page = parameter_page(found) if isinstance(found, Parameter) else data_page(found)
+            sys.stdout.write(page)
+            return
+        known = [*data, *(r.id for o in book.orders.values() for r in o.rules)]
         known += [p for o in book.orders.values() for p in o.parameters]
         near = difflib.get_close_matches(name, known, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else "see the rules under lawbook/"
