@@ -22,6 +22,7 @@ from carnet.law.explain import (
     speech_of,
 )
 from carnet.law.judge import Judge, OpenError, Outcome, TooManyCellsError, asked, leaves
+from carnet.law.kinds import REMEMBERED, Kind, Known, Outline, Spoken, outline, with_findings
 from carnet.law.lawbook import Lawbook, Order
 from carnet.law.memory import Memory, key_of
 from carnet.law.situation import Situation, situation
@@ -60,6 +61,8 @@ class _Answer:
     laxest: Verdict
     span: tuple[int, int] | None
     cells: int
+    about_all: Speech
+    contents: tuple[Speech, ...]
 
 
 def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Decision:
@@ -76,21 +79,39 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
     day = movement.date
     if day is None:
         raise MovementError("the movement has no date", where=movement.source, remedy="add date: 2026-08-01")
+    lined = outline(movement, lawbook.stretch(day), lawbook.register)
+    kind = None if lined is None else lawbook.kinds.get(lined[0])
+    if lined is not None and kind is not None:
+        found = kind.seen(movement, lined[1])
+        known: Known | None = None if found is None else lawbook.known.get(found[0])
+        if found is not None and known is not None:
+            return known.say(day, found[1], explain=explain)
     check_names(movement, lawbook)
     facts = situation(movement, day, lawbook.register, lawbook.vocabulary)
     answers: list[_Answer] = []
+    judges: list[Judge] = []
     silent_places = set(facts.own[MOVEMENT]["places"])
     reaching = Reaching(facts)
-    own = {order.code for order in lawbook.orders.values() if order.overlay}
-    heard = False
     for order in lawbook.orders.values():
         law = order.on(day)
         silent_places -= law.countries
         if reaching.by(law) is not False:
-            heard = heard or not order.overlay
-            answers.append(_ask(order, Judge(law, facts), facts, explain=explain))
-    silent = tuple(sorted(silent_places))
-    answers.sort(key=lambda one: (-STRICTNESS.index(one.entry.verdict), one.entry.code))
+            judges.append(Judge(law, facts))
+            answers.append(_ask(order, judges[-1], facts, explain=explain))
+    numbered = list(zip(range(len(answers)), answers, judges, strict=True))
+    numbered.sort(key=lambda one: (-STRICTNESS.index(one[1].entry.verdict), one[1].entry.code))
+    decision = _together(movement, lawbook, facts, [one for _, one, _ in numbered], sorted(silent_places))
+    if lined is not None and judges and not facts.contradicted:
+        _remember(lined, lawbook, decision, numbered)
+    return decision
+
+
+def _together(
+    movement: Movement, lawbook: Lawbook, facts: Situation, answers: list[_Answer], silent: list[str]
+) -> Decision:
+    """Put together what the legal orders answer, the strictest first."""
+    own = {order.code for order in lawbook.orders.values() if order.overlay}
+    heard = any(one.entry.code not in own for one in answers)
     entries = tuple(one.entry for one in answers)
     contents = _contents(movement, answers, heard=heard)
     # Where no law has answered nothing is decided; a company's own rules are no law and cannot stand in for it.
@@ -107,20 +128,52 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
         verdict=verdict,
         jurisdictions=entries,
         contents=contents,
-        missing=_missing(answers, lawbook, silent if unheard or not heard else ()),
+        missing=_missing(answers, lawbook, tuple(silent) if unheard or not heard else ()),
         assumed=_assumed(facts, answers),
         certainty=weakest(tuple(mark for one in answers for mark in one.certainties)),
-        day=day,
+        day=facts.day,
         lawbook=lawbook.digest,
         routes=head.routes if head else (),
         completed=head.completed if head else None,
         exceptional_routes=head.exceptional_routes if head else (),
         routes_open=head.routes_open if head else False,
-        not_modelled=silent,
+        not_modelled=tuple(silent),
         laxest=strictest((*(one.laxest for one in answers), *unanswered)),
         span=_widest([one.span for one in answers]),
         cells=sum(one.cells for one in answers),
     )
+
+
+def _remember(
+    lined: Outline, lawbook: Lawbook, decision: Decision, numbered: list[tuple[int, _Answer, Judge]]
+) -> None:
+    """Remember an answer for its kind, from the second movement of that kind on."""
+    key, numbers = lined
+    kinds = lawbook.kinds
+    if key not in kinds:
+        if len(kinds) >= REMEMBERED:
+            kinds.clear()
+        kinds[key] = None
+        return
+    judges = [judge for _, _, judge in sorted(numbered, key=lambda one: one[0])]
+    facts = judges[0].facts
+    kind = kinds[key]
+    if kind is None:
+        reaches = [order.on(facts.day).reach for order in lawbook.orders.values()]
+        kind = kinds[key] = Kind(facts, [judge.law for judge in judges], reaches)
+    if not kind.usable:
+        return
+    kind.judged(numbers, judges)
+    found = kind.seen(facts.movement, numbers)
+    if found is None:
+        return
+    spoken = [
+        Spoken(order, judge, lawbook.orders[one.entry.code], one.entry, one.about_all, one.contents)
+        for order, one, judge in numbered
+    ]
+    if len(lawbook.known) >= REMEMBERED:
+        lawbook.known.clear()
+    lawbook.known[found[0]] = Known.of(kind, decision, spoken)
 
 
 def check_names(movement: Movement, lawbook: Lawbook) -> None:
@@ -173,19 +226,7 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
     per_content: tuple[tuple[Finding, ...], ...] = ()
     if explain:
         findings, per_content = findings_of(judge, order, settled.about_all, settled.contents)
-        entry = Entry(
-            entry.code,
-            entry.verdict,
-            entry.routes,
-            entry.prerequisites,
-            entry.completed,
-            entry.exceptional_routes,
-            entry.routes_open,
-            entry.exemption,
-            entry.duties,
-            findings,
-            entry.note,
-        )
+        entry = with_findings(entry, findings)
     return _Answer(
         entry,
         settled.determinations,
@@ -196,6 +237,8 @@ def _ask(order: Order, judge: Judge, facts: Situation, *, explain: bool) -> _Ans
         settled.laxest,
         settled.span,
         settled.cells,
+        settled.about_all,
+        settled.contents,
     )
 
 

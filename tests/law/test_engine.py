@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import carnet.decide as decide_module
 from carnet.decide import decide
+from carnet.errors import MovementError
 from carnet.law.casebook import read_cases
 from carnet.law.closures import closure
 from carnet.law.conditions import EVERYTHING, MOVEMENT, All, Always, AnyOf, Leaf, Not, Stated, Term
 from carnet.law.index import Index
 from carnet.law.judge import Judge
 from carnet.law.lawbook import load_lawbook
+from carnet.law.memory import numbers_read
 from carnet.law.situation import situation
+from carnet.model.movement import parse_movement
 
 BOOK = load_lawbook()
 FOLDER = Path(__file__).parents[2] / "lawbook"
@@ -133,11 +138,124 @@ def test_a_remembered_answer_is_the_one_that_judging_anew_gives(part):
     for number in range(part * 40, part * 40 + 40):
         movement = varied(number)
         remembered = decide(movement, BOOK)
-        for order in BOOK.orders.values():
-            order.on(movement.date).kept.clear()
+        forget(movement.date)
         fresh = decide(movement, BOOK)
         assert remembered == fresh
         assert decide(movement, BOOK) == fresh
+
+
+def forget(day):
+    BOOK.kinds.clear()
+    BOOK.known.clear()
+    for order in BOOK.orders.values():
+        order.on(day).kept.clear()
+
+
+def thresholds():
+    numbers = {0, 1, 2}
+    for order in BOOK.orders.values():
+        law = order.on(date(2026, 11, 21))
+        for name in (*law.content, None):
+            for values in numbers_read(law, name).values():
+                numbers |= {int(value) + step for value in values for step in (-1, 0, 1)}
+    return sorted(number for number in numbers if number >= 0)
+
+
+NUMBERS = thresholds()
+
+
+def sibling(movement, chance):
+    """Give a movement of the same kind: every number is another one, and the day is near."""
+
+    def other(value, *, likely=0.6):
+        if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        return chance.choice(NUMBERS) if chance.random() < likely else value
+
+    def others(facts):
+        return {name: other(value) for name, value in facts.items()}
+
+    year, totals = movement.year_to_date, movement.totals
+    return replace(
+        movement,
+        date=movement.date + timedelta(days=chance.choice((-400, -1, 0, 0, 1))),
+        facts=others(movement.facts),
+        exporter=replace(movement.exporter, facts=others(movement.exporter.facts)),
+        recipient=replace(movement.recipient, facts=others(movement.recipient.facts)),
+        year_to_date=year
+        and replace(year, persons=other(year.persons), persons_sensitive=other(year.persons_sensitive)),
+        totals=totals and replace(totals, persons=other(totals.persons)),
+        contents=tuple(
+            replace(
+                content,
+                persons=other(content.persons),
+                persons_new_this_year=other(content.persons_new_this_year),
+                vehicles=other(content.vehicles),
+                facts=others(content.facts),
+            )
+            for content in movement.contents
+        ),
+    )
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_what_movements_of_one_kind_share_is_what_judging_each_anew_gives(part, monkeypatch):
+    judged = []
+    real = decide_module.situation
+    monkeypatch.setattr(decide_module, "situation", lambda *asked: judged.append(1) or real(*asked))
+    asked = 0
+    for number in range(part * 25, part * 25 + 25):
+        chance = random.Random(number)
+        base = varied(number) if number % 2 else chance.choice(CASES)
+        siblings = [base, *(sibling(base, chance) for _ in range(5))]
+        # Each once more with one more person: mostly nothing that any rule can see.
+        siblings += [nudged(one) for one in siblings for _ in range(2)]
+        BOOK.kinds.clear()
+        judged.clear()
+        known = [decide(one, BOOK) for one in siblings]
+        asked += len(siblings) - len(judged)
+        bare = [decide(one, BOOK, explain=False) for one in siblings]
+        for one, found, without in zip(siblings, known, bare, strict=True):
+            forget(one.date)
+            assert found == decide(one, BOOK)
+            assert found.to_mapping() == decide(one, BOOK).to_mapping()
+            assert without == decide(one, BOOK, explain=False)
+    assert asked > 50
+
+
+def nudged(movement):
+    """Add a person to each content."""
+    return replace(
+        movement,
+        contents=tuple(
+            replace(content, persons=None if content.persons is None else content.persons + 1)
+            for content in movement.contents
+        ),
+    )
+
+
+@pytest.mark.parametrize("value", [True, -1, 2.5, "many"])
+def test_a_number_of_the_wrong_type_is_refused_however_well_its_kind_is_known(value):
+    def asked(number):
+        return parse_movement(
+            {
+                "movement": "v1",
+                "date": "2026-11-21",
+                "origin": "CN",
+                "destination": "DE",
+                "exporter": {"established_in": "CN"},
+                "recipient": {"established_in": "DE"},
+                "activity": "driving_automation",
+                "contents": [{"name": "c", "data": "image.exterior", "facts": {"faces_px_max": number}}],
+            },
+            source="t",
+        )
+
+    for number in (5, 6, 7):
+        decide(asked(number), BOOK)
+    wrong = replace(asked(5), contents=(replace(asked(5).contents[0], facts={"faces_px_max": value}),))
+    with pytest.raises(MovementError):
+        decide(wrong, BOOK)
 
 
 def test_rules_that_are_left_out_are_false_by_the_tree():

@@ -143,7 +143,7 @@ class Asking:
             raise ImpossibleError
         return (low, high)
 
-    def _covered(self, over: tuple[str, ...]) -> list[int]:
+    def covered(self, over: tuple[str, ...]) -> list[int]:
         """Give the contents whose class is one of some classes."""
         found: list[int] | None = self._members.get(over)
         if found is None:
@@ -160,7 +160,7 @@ class Asking:
 
     def parts(self, fact: str, over: tuple[str, ...]) -> tuple[Interval, ...]:
         """Give the bounds of what is combined, content by content."""
-        return tuple(self.own[number].get(fact, EVERYTHING) for number in self._covered(over))
+        return tuple(self.own[number].get(fact, EVERYTHING) for number in self.covered(over))
 
     def _combined(self, fact: str, over: tuple[str, ...]) -> Interval:
         key = (fact, over)
@@ -172,7 +172,7 @@ class Asking:
     def _sum(self, fact: str, over: tuple[str, ...]) -> Interval:
         entry = self.facts.register[fact]
         lows, highs = [0.0], [0.0]
-        for number in self._covered(over):
+        for number in self.covered(over):
             low, high = self.own[number].get(fact, EVERYTHING)
             lows.append(low)
             highs.append(high)
@@ -206,7 +206,7 @@ class Asking:
 
     def _combined_names(self, fact: str, over: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         out: list[tuple[str, str]] = []
-        for number in self._covered(over):
+        for number in self.covered(over):
             low, high = self.own[number].get(fact, EVERYTHING)
             if low != high:
                 out += self.names(number, fact, None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from carnet.law.asking import Truth
 from carnet.law.compiled import LiveRule
-from carnet.law.conditions import EVERYTHING, MOVEMENT
+from carnet.law.conditions import EVERYTHING, MOVEMENT, Interval
 from carnet.law.derived import DERIVED, FOUND
 from carnet.law.judge import Judge
 from carnet.law.lawbook import Order
@@ -102,7 +103,14 @@ def _value(judge: Judge, at: int, fact: str, way: str) -> Any:
         return list(value) if value.__class__ is tuple else value
     if way == "found":
         return judge.found(fact)
-    low, high = judge.number(at, fact, None) if way == "year" else judge.views[at].get(fact, EVERYTHING)
+    return plain_bounds(
+        judge.number(at, fact, None) if way == "year" else judge.views[at].get(fact, EVERYTHING)
+    )
+
+
+def plain_bounds(bounds: Interval) -> Any:
+    """Give the bounds of a number as a finding says them; `None` where nothing is known of it."""
+    low, high = bounds
     if low == high:
         return low
     return None if low == 0 and high == math.inf else {"from": low, "to": None if high == math.inf else high}
@@ -135,6 +143,67 @@ def _finding(judge: Judge, live: LiveRule, at: int, outcome: str) -> Finding:
         facts,
         live.parameters,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A finding of one rule in all movements that differ only in numbers.
+
+    Attributes:
+        said: the finding in one of them.
+        facts: its facts that are such numbers, each with its place among the numbers.
+        sentence: words, and for each hole that holds such a number its place.
+    """
+
+    said: Finding
+    facts: tuple[tuple[str, int], ...]
+    sentence: tuple[str | int, ...]
+
+    def fill(self, values: list[Any]) -> Finding:
+        """Give the finding with other numbers."""
+        said = self.said
+        facts = dict(said.facts)
+        for fact, place in self.facts:
+            facts[fact] = values[place]
+        words = [part if part.__class__ is str else _plain(values[part]) for part in self.sentence]  # type: ignore[index] # what is no text is a place
+        return Finding(
+            said.rule,
+            said.outcome,
+            "".join(words),
+            said.cite,
+            said.certainty,
+            said.content,
+            facts,
+            said.parameters,
+        )
+
+
+def pattern_of(
+    judge: Judge, live: LiveRule, at: int, outcome: str, place: Callable[[int, str], int | None]
+) -> Finding | Pattern:
+    """Give what a rule says in all movements that differ only in numbers: one finding, if it names none of them.
+
+    Args:
+        judge: at rest.
+        live: the rule.
+        at: the content it speaks of, or the movement.
+        outcome: as in the finding.
+        place: gives the place of a fact among the numbers, `None` where it is none of them.
+    """
+    voice, said = _voice(judge, live), _finding(judge, live, at, outcome)
+    facts = [(fact, place(at, fact)) for fact, _ in voice.asked]
+    sentence: list[str | int] = []
+    for part in voice.sentence:
+        if isinstance(part, str):
+            sentence.append(part)
+            continue
+        found = place(at, part[0])
+        fixed = said.facts[part[0]] if part[0] in said.facts else _value(judge, at, *part)
+        sentence.append(_plain(fixed) if found is None else found)
+    named = tuple((fact, found) for fact, found in facts if found is not None)
+    if not named and all(isinstance(part, str) for part in sentence):
+        return said
+    return Pattern(said, named, tuple(sentence))
 
 
 def _speaks(judge: Judge, live: LiveRule, at: int) -> tuple[Truth, str]:
@@ -208,20 +277,23 @@ def findings_of(
     """Let the rules that speak say it, with the values of this movement."""
     out = tuple([_finding(judge, live, MOVEMENT, outcome) for live, outcome in about_all])
     if not out:
-        out = (
-            Finding(
-                rule=f"{order.folder}/default",
-                outcome="permits",
-                words=order.default_says,
-                cite=order.default_cite,
-                certainty=order.default_certainty,
-            ),
-        )
+        out = (default_of(order),)
     return out, tuple(
         [
             tuple([_finding(judge, live, at, outcome) for live, outcome in speech])
             for at, speech in enumerate(contents)
         ]
+    )
+
+
+def default_of(order: Order) -> Finding:
+    """Give what an order says where none of its rules speaks."""
+    return Finding(
+        rule=f"{order.folder}/default",
+        outcome="permits",
+        words=order.default_says,
+        cite=order.default_cite,
+        certainty=order.default_certainty,
     )
 
 

@@ -11,9 +11,10 @@ import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from carnet.errors import LawbookError
 from carnet.law.compiled import OrderLaw, check_order, compile_order
@@ -102,6 +103,8 @@ class Lawbook:
     Attributes:
         orders: those whose rules decide.
         held: those of which routes, clocks and fines are held and no rule decides; the judge never sees them.
+        kinds: what `carnet.decide` remembers of movements that are alike but for numbers; no part of the law.
+        known: the answers to them.
     """
 
     digest: Digest
@@ -110,6 +113,27 @@ class Lawbook:
     register: Register
     vocabulary: Vocabulary
     held: Mapping[LegalOrder, HeldOrder] = field(default_factory=dict)
+    kinds: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    known: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _days: dict[int, list[str]] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @cached_property
+    def turning_days(self) -> list[date]:
+        """Give every day on which something in any order changes, sorted."""
+        return sorted({day for order in self.orders.values() for day in order.turning_days()})
+
+    def stretch(self, day: date) -> tuple[int, int]:
+        """Name the stretch of days that a day lies in: on all of them the law is the same, and sees the same day."""
+        stretch = bisect.bisect_right(self.turning_days, day)
+        days = self._days.get(stretch)
+        if days is None:
+            found: set[str] = set()
+            for law in (order.on(day) for order in self.orders.values()):
+                conditions = [law.reach, *(live.when for live in law.every)]
+                leaves = [leaf for condition in conditions for leaf in condition.leaves()]
+                found |= {leaf.value for leaf in leaves if leaf.fact == "date"}
+            days = self._days[stretch] = sorted(found)
+        return stretch, bisect.bisect_right(days, day.isoformat())
 
     def rule(self, name: str) -> Rule | None:
         """Give a rule by its id."""

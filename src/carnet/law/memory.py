@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ REMEMBERED = 8192
 """Answers that an order's law keeps; then it forgets them all and begins anew."""
 
 Cuts = tuple[float, ...]
+Years = tuple[tuple[str, Cuts], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Reads:
     plain: tuple[str, ...]
     numbers: tuple[tuple[str, Cuts], ...]
     combined: tuple[tuple[str, tuple[str, ...], Cuts], ...]
-    years: tuple[tuple[str, Cuts], ...]
+    years: Years
     rests_on_rules: bool
 
 
@@ -86,13 +88,10 @@ def _reads(rules: tuple[LiveRule, ...]) -> Reads:
         if leaf.derived:
             rests = True
         elif leaf.numeric:
-            # An open number is split next to a threshold, so what lies next to it is a cell too.
-            near = {leaf.value - 1, leaf.value, leaf.value + 1}
-            near |= {math.nextafter(leaf.value, -math.inf), math.nextafter(leaf.value, math.inf)}
-            numbers.setdefault((leaf.fact, leaf.over), set()).update(near)
+            numbers.setdefault((leaf.fact, leaf.over), set()).add(leaf.value)
         else:
             plain[leaf.fact] = None
-    cuts = {key: tuple(sorted(found)) for key, found in numbers.items()}
+    cuts = {key: near(found) for key, found in numbers.items()}
     year = {fact: found for (fact, _), found in cuts.items() if fact.startswith("year.")}
     return Reads(
         tuple(plain),
@@ -103,12 +102,46 @@ def _reads(rules: tuple[LiveRule, ...]) -> Reads:
     )
 
 
+def near(values: Iterable[float]) -> Cuts:
+    """Cut at some thresholds and next to them: there an open number is split, so that is a cell too."""
+    out: set[float] = set()
+    for value in values:
+        out |= {value - 1, value, value + 1}
+        out |= {math.nextafter(value, -math.inf), math.nextafter(value, math.inf)}
+    return tuple(sorted(out))
+
+
+_COUNTED = ("year.persons", "year.persons_sensitive")
+Numbers = Mapping[tuple[str, tuple[str, ...] | None], frozenset[float]]
+"""Thresholds by fact, and by the classes over which it is combined."""
+
+
+def numbers_read(law: OrderLaw, name: str | None) -> Numbers:
+    """Give every threshold in the rules about a class, or, for `None`, about the movement."""
+    kept: dict[str | None, Numbers] = law.kept.setdefault("numbers", {})
+    found = kept.get(name)
+    if found is None:
+        out: dict[tuple[str, tuple[str, ...] | None], set[float]] = {}
+        for live in law.of_class(name).index.rules:
+            # A sentence may name a count that its rule does not compare.
+            for fact in _COUNTED:
+                if f"{{{fact}}}" in live.rule.says:
+                    out.setdefault((fact, None), set())
+            for condition in (live.when, *(one for _, one in live.exceptions)):
+                for leaf in condition.leaves():
+                    if leaf.numeric:
+                        out.setdefault((leaf.fact, leaf.over), set()).add(leaf.value)
+        found = kept[name] = {key: frozenset(values) for key, values in out.items()}
+    return found
+
+
 def _cell(cuts: Cuts, value: float) -> int:
     """Number the thresholds and the spaces between them."""
     return bisect.bisect_left(cuts, value) + bisect.bisect_right(cuts, value)
 
 
-def _cells(cuts: Cuts, bounds: Interval) -> tuple[int, int]:
+def cells_of(cuts: Cuts, bounds: Interval) -> tuple[int, int]:
+    """Number the thresholds and the spaces between them, for both ends of some bounds."""
     low = _cell(cuts, bounds[0])
     return (low, low if bounds[0] == bounds[1] else _cell(cuts, bounds[1]))
 
@@ -145,7 +178,7 @@ def key_of(judge: Asking, memory: Memory) -> Any:
     reads = _read_by(judge.chosen[-1])
     key += (judge.chosen[-1], *_seen(judge, MOVEMENT, reads), *map(views[-1].get, memory.ways))
     if reads.years:
-        key += _years(judge, reads)
+        key += years_seen(judge, reads.years)
     return tuple(key)
 
 
@@ -161,7 +194,7 @@ def _seen(judge: Asking, at: int, reads: Reads) -> list[Any]:
         parts = judge.parts(fact, over)
         # Where every part is known, only the whole can be open; else the parts count each by itself.
         known = all(low == high for low, high in parts)
-        out.append(_cells(cuts, judge.number(at, fact, over)) if known else (parts, _history(judge, fact)))
+        out.append(cells_of(cuts, judge.number(at, fact, over)) if known else (parts, _history(judge, fact)))
     return out
 
 
@@ -171,7 +204,8 @@ def _history(judge: Asking, fact: str) -> tuple[float, ...]:
     return tuple(one.value for one in judge.movement.history or () if one.measure == measure)
 
 
-def _years(judge: Asking, reads: Reads) -> list[Any]:
+def years_seen(judge: Asking, years: Years) -> list[Any]:
+    """Give what rules can see of the persons of the year, once it is known what contents are."""
     out: list[Any] = []
     movement = judge.movement
     totals, year = movement.totals, movement.year_to_date
@@ -188,7 +222,7 @@ def _years(judge: Asking, reads: Reads) -> list[Any]:
     for given in (None, None) if year is None else (year.persons, year.persons_sensitive):
         out.append(given if not given else True)
     if settled:
-        out += [_cells(cuts, judge.number(MOVEMENT, fact, None)) for fact, cuts in reads.years]
+        out += [cells_of(cuts, judge.number(MOVEMENT, fact, None)) for fact, cuts in years]
     else:
         out += persons
         out += fresh

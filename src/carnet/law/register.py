@@ -162,6 +162,14 @@ class Register:
         """Give the names of all numbers."""
         return frozenset(entry.name for entry in self.facts.values() if entry.numeric)
 
+    @cached_property
+    def number_classes(self) -> Mapping[str, frozenset[type]]:
+        """Give the classes of Python that each number may be of."""
+        whole, any_number = frozenset({int}), frozenset({int, float})
+        return {
+            e.name: whole if e.type == "integer" else any_number for e in self.facts.values() if e.numeric
+        }
+
     def __contains__(self, name: object) -> bool:
         return name in self.facts
 
