@@ -133,9 +133,14 @@ def _help_seconds() -> float:
 def bench_law_engine() -> None:
     """Measure the law engine against its own bars."""
     from bench_law import bench_law  # beside this file
+    from bench_rules import bench_rules
+
+    def tell(what: str, value: str) -> None:
+        print(f"  {what:<72} {value}", flush=True)
 
     heading("The law engine")
-    bench_law(lambda what, value: print(f"  {what:<72} {value}", flush=True))
+    bench_law(tell)
+    bench_rules(tell)
 
 
 # Ingest --------------------------------------------------------------------------------------------------------
