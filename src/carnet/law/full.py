@@ -22,7 +22,8 @@ from carnet.law.situation import situation
 from carnet.model.ids import LegalOrder
 from carnet.model.movement import Movement
 
-LISTED = 500
+LISTED = 100
+"""So many rules of a class are read one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,54 +127,85 @@ def explain_fully(movement: Movement, lawbook: Lawbook) -> tuple[FullExplanation
 
 def _order(code: LegalOrder, judge: Judge) -> FullExplanation:
     judge.rest()
+    rows = _Rows(judge)
     out: list[Candidate] = []
     hidden = 0
-    classes = zip(judge.candidates, judge.live, strict=True)
-    places = [(MOVEMENT, judge.law.about_all, judge.about_all)]
-    places += [(at, every, live) for at, (every, live) in enumerate(classes)]
-    for at, every, live in places:
+    for at, name in ((MOVEMENT, None), *enumerate(judge.facts.classes)):
+        every = judge.law.of_class(name).index.rules
+        live = judge.about_all if name is None else judge.live[at]
         few = len(every) <= LISTED
         hidden += 0 if few else len(every) - len(live)
-        out += [_candidate(judge, one, at) for one in (every if few else live)]
+        out += [rows.candidate(one, at) for one in (every if few else live)]
     return FullExplanation(code, tuple(out), hidden)
 
 
-_Row = tuple[Leaf, Test]
+@dataclass(frozen=True, slots=True)
+class _Leaves:
+    """Every comparison of a law, once, however many rules make it."""
+
+    numbers: dict[Leaf, int]
+    tests: list[tuple[Leaf, Test]]
+    of: dict[LiveRule, tuple[tuple[int, ...], tuple[tuple[str, tuple[int, ...]], ...]]]
+
+    def rule(self, live: LiveRule) -> tuple[tuple[int, ...], tuple[tuple[str, tuple[int, ...]], ...]]:
+        """Number the comparisons of a rule, and those of each rule that excepts it."""
+        found = self.of.get(live)
+        if found is None:
+            exceptions = tuple((rule.id, self._number(condition)) for rule, condition in live.exceptions)
+            found = self.of[live] = (self._number(live.when), exceptions)
+        return found
+
+    def _number(self, condition: Condition) -> tuple[int, ...]:
+        out: list[int] = []
+        for leaf in condition.leaves():
+            number = self.numbers.setdefault(leaf, len(self.tests))
+            if number == len(self.tests):
+                self.tests.append((leaf, closure(leaf)))
+            out.append(number)
+        return tuple(out)
 
 
-def _rows(judge: Judge, condition: Condition) -> tuple[_Row, ...]:
-    kept: dict[int, tuple[Condition, tuple[_Row, ...]]] = judge.law.kept.setdefault("rows", {})
-    found = kept.get(id(condition))
-    if found is None:
-        leaves = condition.leaves()
-        # The condition is kept with its rows, so that its number stays its own.
-        found = kept[id(condition)] = (condition, tuple((leaf, closure(leaf)) for leaf in leaves))
-    return found[1]
+class _Rows:
+    """The comparisons of one order before one movement: each is made once for every content it differs for."""
 
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
+        self.leaves: _Leaves = judge.law.kept.setdefault("leaves", _Leaves({}, [], {}))
+        self.made: dict[int, dict[int, Asked]] = {at: {} for at in (MOVEMENT, *range(judge.count))}
 
-def _asked(judge: Judge, condition: Condition, at: int) -> tuple[Asked, ...]:
-    view = judge.views[at]
-    out: list[Asked] = []
-    for leaf, test in _rows(judge, condition):
+    def candidate(self, live: LiveRule, at: int) -> Candidate:
+        """Give a rule with all that it asks."""
+        judge = self.judge
+        mine, exceptions = self.leaves.rule(live)
+        return Candidate(
+            live.rule.id,
+            live.rule.effect,
+            None if at == MOVEMENT else judge.movement.contents[at].name,
+            judge.holds(live, at),
+            self._asked(mine, at),
+            tuple([(rule, self._asked(rows, at)) for rule, rows in exceptions]),
+        )
+
+    def _asked(self, rows: tuple[int, ...], at: int) -> tuple[Asked, ...]:
+        made = self.made[at]
+        return tuple([made[row] if row in made else self._make(row, at) for row in rows])
+
+    def _make(self, row: int, at: int) -> Asked:
+        judge = self.judge
+        leaf, test = self.leaves.tests[row]
         fact = leaf.fact
-        if leaf.derived:
+        # What a content does not know of its own it has from the movement, as all others have.
+        if at != MOVEMENT and fact not in judge.own[at]:
+            whole = self.made[MOVEMENT]
+            found = whole[row] if row in whole else self._make(row, MOVEMENT)
+        elif leaf.derived:
             truth = judge.found(fact)
-            out.append(Asked(fact, leaf.operator, leaf.value, None, truth, truth))
-            continue
-        used: Any = judge.number(at, fact, leaf.over) if leaf.numeric else view.get(fact)
-        out.append(Asked(fact, leaf.operator, leaf.value, leaf.parameter, used, test(judge, at)))
-    return tuple(out)
-
-
-def _candidate(judge: Judge, live: LiveRule, at: int) -> Candidate:
-    return Candidate(
-        live.rule.id,
-        live.rule.effect,
-        None if at == MOVEMENT else judge.movement.contents[at].name,
-        judge.holds(live, at),
-        _asked(judge, live.when, at),
-        tuple([(rule.id, _asked(judge, condition, at)) for rule, condition in live.exceptions]),
-    )
+            found = Asked(fact, leaf.operator, leaf.value, None, truth, truth)
+        else:
+            used: Any = judge.number(at, fact, leaf.over) if leaf.numeric else judge.views[at].get(fact)
+            found = Asked(fact, leaf.operator, leaf.value, leaf.parameter, used, test(judge, at))
+        self.made[at][row] = found
+        return found
 
 
 def _plain(value: Any) -> Any:
