@@ -161,10 +161,12 @@ def _one(number: int) -> Fate:
     return hunt.fate(mutants_at_hand[number])
 
 
-def hunt_order(lawbook: Lawbook, order: Order, cases: list[Case], *, jobs: int) -> list[Fate]:
-    """Give the fate of every mutant of an order."""
+def hunt_order(
+    lawbook: Lawbook, order: Order, cases: list[Case], *, jobs: int, kinds: tuple[str, ...] = KINDS
+) -> list[Fate]:
+    """Give the fate of every mutant of an order, of the kinds that are asked for."""
     hunt = Hunt(lawbook, order, cases)
-    every = list(mutants_of(order))
+    every = [one for one in mutants_of(order) if one.kind in kinds]
     if jobs == 1:
         return [hunt.fate(one) for one in every]
     _AT_HAND.append((hunt, every))
