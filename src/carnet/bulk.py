@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from carnet.decide import decide
 from carnet.errors import InputError, MovementError
-from carnet.law.asking import Reaching
 from carnet.law.compiled import LiveRule, OrderLaw
 from carnet.law.conditions import EVERYTHING
 from carnet.law.lawbook import Lawbook
+from carnet.law.reaching import Reaching
 from carnet.law.situation import situation
 from carnet.model.decision import Decision
 from carnet.model.ids import DataClass

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from carnet.errors import MovementError
-from carnet.law.asking import Reaching
 from carnet.law.conditions import MOVEMENT
 from carnet.law.explain import (
     Speech,
@@ -25,6 +24,7 @@ from carnet.law.judge import Judge, OpenError, Outcome, TooManyCellsError, asked
 from carnet.law.kinds import REMEMBERED, Kind, Known, Outline, Spoken, outline, with_findings
 from carnet.law.lawbook import Lawbook, Order
 from carnet.law.memory import Memory, key_of
+from carnet.law.reaching import Reaching
 from carnet.law.situation import Situation, situation
 from carnet.model.decision import (
     DETERMINATIONS,

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from carnet.decide import decide
-from carnet.law.asking import Reaching
 from carnet.law.lawbook import Lawbook
+from carnet.law.reaching import Reaching
 from carnet.law.register import Register
 from carnet.law.situation import situation
 from carnet.model.decision import ROUTE_STRICTNESS, Decision, Duty, Missing, Verdict

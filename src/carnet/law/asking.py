@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from carnet.law.compiled import LiveRule, OrderLaw
-from carnet.law.conditions import EVERYTHING, MOVEMENT, Atom, Interval, kleene_or
+from carnet.law.conditions import EVERYTHING, MOVEMENT, Atom, ImpossibleError, Interval, kleene_or
 from carnet.law.derived import DERIVED
 from carnet.law.index import Selection
 from carnet.law.situation import Situation
@@ -18,24 +18,6 @@ from carnet.model.decision import Verdict
 from carnet.model.vocabulary import may_be
 
 Truth = bool | None
-
-
-class ImpossibleError(Exception):
-    """What is assumed cannot all be so: a sum is assumed that its parts do not reach."""
-
-
-class Reaching:
-    """Finds which legal orders have a say, from what is known of the movement as a whole."""
-
-    def __init__(self, facts: Situation) -> None:
-        self.views = facts.views
-        self.shared: dict[Any, Truth] = {}
-
-    def by(self, law: OrderLaw) -> Truth:
-        """Say whether an order has a say."""
-        # Terms belong to one order, and to one day of it.
-        self.shared.clear()
-        return law.reached(self, MOVEMENT)
 
 
 class Asking:
@@ -67,6 +49,8 @@ class Asking:
         self.status: list[dict[str, Truth]] = [{} for _ in facts.classes]
         self.exempt: list[dict[str, Truth]] = [{} for _ in facts.classes]
         self._stale = set(range(self.count))
+        self._in_force: dict[Any, Any] = {}
+        self._looked: dict[Any, tuple[dict[str, Truth], dict[str, Truth]]] = {}
         self._untouched = True
         self.cells = 0
         self.assuming = 0
@@ -121,8 +105,7 @@ class Asking:
             return self._year(fact)
         if over is not None:
             return self._narrow(self._combined(fact, over), ("over", fact, over))
-        found: Interval = self.views[at].get(fact, EVERYTHING)
-        return found
+        return self.views[at].get(fact, EVERYTHING)  # type: ignore[no-any-return] # numbers are intervals
 
     def key(self, at: int, fact: str, over: tuple[str, ...] | None) -> Any:
         """Give the key under which a value, or a narrower interval, is assumed."""
@@ -251,6 +234,7 @@ class Asking:
         self.views = list(self.facts.views)
         self._untouched = True
         self.narrowed.clear()
+        self._in_force.clear()
         self._forget()
         self.cells = self.assuming = 0
         self.verdicts.clear()
@@ -291,7 +275,15 @@ class Asking:
         self._counts.clear()
 
     def look_at(self, at: int) -> None:
-        """Find what one content is."""
+        """Find what one content is; what it was found to be under the same assumptions it is again."""
+        key = (
+            at,
+            frozenset([one for one in self._in_force.items() if one[0][0] == at or self._wide(one[0])]),
+        )
+        kept = self._looked.get(key)
+        if kept is not None:
+            self.status[at], self.exempt[at] = kept
+            return
         found: dict[str, Truth] = {}
         exempt: dict[str, Truth] = {}
         for live in self.live[at]:
@@ -308,6 +300,14 @@ class Asking:
             found["personal"] = True
         self.status[at] = found
         self.exempt[at] = exempt
+        self._looked[key] = (found, exempt)
+
+    def _wide(self, key: Any) -> bool:
+        """Say whether an assumption can touch more than one content."""
+        if key[0] == "over" or key[0] == MOVEMENT:
+            return True
+        entry = self.facts.register.get(key[1])
+        return entry is None or entry.combines in {"sum", "union"}
 
     def _assume(self, key: Any, value: Any) -> Any:
         """Take a value for granted, or, with `None`, no longer; what it touches must be looked at again.
@@ -316,6 +316,11 @@ class Asking:
         """
         self._forget()
         about = key[0]
+        name = key[1] if len(key) == 2 else key[1:]  # noqa: PLR2004 - the place and the name
+        if value is None or (about != "over" and value == self.facts.own[about].get(name)):
+            self._in_force.pop(key, None)
+        else:
+            self._in_force[key] = value
         if about == "over":
             had = self.narrowed.get(key)
             if value is None:
@@ -328,7 +333,6 @@ class Asking:
             self.own = tuple(map(dict, self.own))
             self.views = [*map(dict, self.views[:-1]), self.own[-1]]
             self._untouched = False
-        name = key[1] if len(key) == 2 else key[1:]  # noqa: PLR2004 - the place and the name
         mine = self.own[about]
         had = mine.get(name)
         if value is None:
@@ -343,19 +347,17 @@ class Asking:
                 self.views[at].pop(name, None)
             else:
                 self.views[at][name] = value
-        entry = self.facts.register.get(key[1])
-        if entry is not None and about != MOVEMENT and entry.combines not in {"sum", "union"}:
-            self._stale.add(about)
-        else:
+        if self._wide(key):
             self._stale.update(range(self.count))
+        else:
+            self._stale.add(about)
         return had
 
     def is_so(self, at: int, what: str, *, spared: bool) -> Truth:
         """Say whether a content is something; `spared` leaves out what an exemption covers."""
-        status = self.status[at]
+        status, truth = self.status[at], self.status[at].get("personal", False)
         if what == "ordinary_personal":
             sensitive = status.get("sensitive_personal", False)
-            truth: Truth = status.get("personal", False)
             if sensitive is True or truth is False:
                 return False
             truth = None if sensitive is None else truth

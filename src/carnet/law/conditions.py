@@ -24,6 +24,10 @@ MEMBER = frozenset({"is", "is_one_of", "includes", "includes_any"})
 OPERATORS = NUMERIC | DATED | MEMBER
 
 
+class ImpossibleError(Exception):
+    """What is assumed cannot all be so: a sum is assumed that its parts do not reach."""
+
+
 @dataclass(frozen=True, slots=True)
 class Atom:
     """One unknown thing, with the values that it must be split into.

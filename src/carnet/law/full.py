@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from carnet.errors import MovementError
-from carnet.law.asking import Reaching, Truth
+from carnet.law.asking import Truth
 from carnet.law.closures import Test, closure
 from carnet.law.compiled import LiveRule
 from carnet.law.conditions import MOVEMENT, Condition, Interval, Leaf
 from carnet.law.judge import Judge
 from carnet.law.lawbook import Lawbook
+from carnet.law.reaching import Reaching
 from carnet.law.situation import situation
 from carnet.model.ids import LegalOrder
 from carnet.model.movement import Movement

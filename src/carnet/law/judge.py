@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from carnet.law.asking import Asking, ImpossibleError, Truth
+from carnet.law.asking import Asking, Truth
 from carnet.law.compiled import LiveRule, Need
-from carnet.law.conditions import MOVEMENT, Atom, kleene_or
+from carnet.law.conditions import MOVEMENT, Atom, ImpossibleError, kleene_or
 from carnet.model.decision import ROUTE_STRICTNESS, Verdict
 
 MAX_CELLS = 4096
