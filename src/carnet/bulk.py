@@ -119,9 +119,10 @@ def decide_many(frame: Movement, columns: Mapping[str, Column], lawbook: Lawbook
         # Written from the last row to the first, so that what stays is the first row of each group.
         first[codes[::-1]] = mine[::-1]
         group[mine] = codes + len(decisions)
-        decisions += [
-            decide(row_movement(frame, columns, int(row), lawbook), lawbook, explain=False) for row in first
-        ]
+        chosen = {name: _chosen(values, first) for name, values in columns.items()}
+        for values in zip(*chosen.values(), strict=True):
+            asked = _movement(frame, dict(zip(chosen, values, strict=True)), lawbook)
+            decisions.append(decide(asked, lawbook, explain=False))
     return Answers(tuple(decisions), group)
 
 
@@ -308,24 +309,35 @@ def row_movement(frame: Movement, columns: Mapping[str, Column], row: int, lawbo
         row: the number of the row.
         lawbook: for the types of facts.
     """
-    from numpy.ma import is_masked as masked
+    import numpy as np
 
+    one = np.array([row], dtype=np.intp)
+    return _movement(frame, {name: _chosen(values, one)[0] for name, values in columns.items()}, lawbook)
+
+
+def _chosen(values: Column, rows: NDArray[np.intp]) -> list[Any]:
+    """Give the values of a column in some rows as Python's own, `None` where unknown."""
+    import numpy as np
+
+    if not isinstance(values, np.ndarray):
+        mine = [values[int(row)] for row in rows]
+        return [value.item() if isinstance(value, np.generic) else value for value in mine]
+    masked = np.ma.getmaskarray(values)[rows].tolist()
+    data = np.ma.getdata(values)[rows].tolist()
+    return [None if out else value for value, out in zip(data, masked, strict=True)]
+
+
+def _movement(frame: Movement, row: Mapping[str, Any], lawbook: Lawbook) -> Movement:
     fields: dict[str, Any] = {}
     facts: dict[str, Any] = {}
-    for name, values in columns.items():
-        value = values[row]
-        if masked(value):
-            continue
-        value = value.item() if hasattr(value, "item") else value
-        if value is None or (isinstance(value, float) and math.isnan(value)):
+    for name, given in row.items():
+        value = given
+        if name == "data" or value is None or (isinstance(value, float) and math.isnan(value)):
             continue
         entry = lawbook.register.get(name)
         if name in FIELDS or (entry is not None and entry.type == "integer"):
             value = int(value)
         elif isinstance(value, list):
             value = tuple(value)
-        if name == "data":
-            continue
         (fields if name in FIELDS else facts)[name] = value
-    content = Content(NAME, DataClass(str(columns["data"][row])), facts=facts, **fields)
-    return replace(frame, contents=(content,))
+    return replace(frame, contents=(Content(NAME, DataClass(str(row["data"])), facts=facts, **fields),))

@@ -79,13 +79,14 @@ def decide(movement: Movement, lawbook: Lawbook, *, explain: bool = True) -> Dec
     day = movement.date
     if day is None:
         raise MovementError("the movement has no date", where=movement.source, remedy="add date: 2026-08-01")
-    lined = outline(movement, lawbook.stretch(day), lawbook.register)
+    # Who wants no findings asks about many movements, mostly each of its own kind.
+    lined = outline(movement, lawbook.stretch(day), lawbook.register) if explain else None
     kind = None if lined is None else lawbook.kinds.get(lined[0])
     if lined is not None and kind is not None:
         found = kind.seen(movement, lined[1])
         known: Known | None = None if found is None else lawbook.known.get(found[0])
         if found is not None and known is not None:
-            return known.say(day, found[1], explain=explain)
+            return known.say(day, found[1])
     check_names(movement, lawbook)
     facts = situation(movement, day, lawbook.register, lawbook.vocabulary)
     answers: list[_Answer] = []

@@ -381,17 +381,13 @@ class Known:
         bare = [replace(one, findings=()) for one in decision.contents]
         return cls(decision, tuple(entries), tuple(zip(bare, map(tuple, contents), strict=True)))
 
-    def say(self, day: date, values: list[Any], *, explain: bool) -> Decision:
+    def say(self, day: date, values: list[Any]) -> Decision:
         """Give the decision, its sentences with other numbers."""
         first = self.decision
-        entries = tuple(
-            [with_findings(one, _fill(said, values)) if explain else one for one, said in self.entries]
-        )
+        entries = tuple([with_findings(one, _fill(said, values)) for one, said in self.entries])
         contents = tuple(
             [
                 ContentAnswer(one.name, one.determination, one.determinations, _fill(said, values))
-                if explain
-                else one
                 for one, said in self.contents
             ]
         )
