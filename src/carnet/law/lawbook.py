@@ -8,12 +8,13 @@ a dossier can carry them and repeat a judgement offline.
 from __future__ import annotations
 
 import bisect
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from importlib import resources
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from carnet.errors import LawbookError
@@ -324,13 +325,23 @@ def lawbook_from_texts(texts: Mapping[str, str]) -> Lawbook:
     return Lawbook(lawbook_digest(texts), dict(texts), orders, register, vocabulary, held)
 
 
+def _files(folder: Path) -> list[tuple[str, str]]:
+    """List the files that make the law: tests and the account of what is modelled change no answer."""
+    out: list[tuple[str, str]] = []
+    for place, below, names in os.walk(folder):
+        below[:] = [name for name in below if name != "cases"]
+        parts = os.path.relpath(place, folder)
+        head = "" if parts == "." else f"{parts.replace(os.sep, '/')}/"
+        mine = [name for name in names if name.endswith(".yaml") and name != COVERAGE]
+        out += [(f"{head}{name}", os.path.join(place, name)) for name in mine]  # noqa: PTH118 - a tenth of the time
+    return sorted(out)
+
+
 def _read_folder(folder: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
-    for path in sorted(folder.rglob("*.yaml")):
-        if "cases" in path.relative_to(folder).parts or path.name == COVERAGE:
-            continue  # tests and the account of what is modelled change no answer
+    for name, path in _files(folder):
         try:
-            texts[str(PurePosixPath(path.relative_to(folder)))] = path.read_text(encoding="utf-8")
+            texts[name] = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise LawbookError(
                 f"the file cannot be read: {type(error).__name__}",
@@ -381,9 +392,5 @@ def load_lawbook(folder: Path | None = None, company: Path | None = None) -> Law
     for one in places:
         if not one.is_dir():
             raise LawbookError("there is no such folder", where=str(one), remedy="name a lawbook's folder")
-    stamp = tuple(
-        (str(path), path.stat().st_mtime_ns, path.stat().st_size)
-        for one in places
-        for path in sorted(one.rglob("*.yaml"))
-    )
-    return _load(place, company, stamp)
+    found = [(path, os.stat(path)) for one in places for _, path in _files(one)]  # noqa: PTH116 - as above
+    return _load(place, company, tuple((path, state.st_mtime_ns, state.st_size) for path, state in found))

@@ -32,6 +32,9 @@ MAX_CHARACTERS = 8_000_000
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
+_FIRST = frozenset("+-.0123456789")
+"""What a number begins with."""
+
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
 _OCTAL = re.compile(r"0o[0-7]{1,4000}")
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]{1,4000}")
@@ -63,6 +66,8 @@ def plain_scalar(text: str) -> Any:
         return True
     if text in _FALSE:
         return False
+    if text[0] not in _FIRST:
+        return text
     if _INTEGER.fullmatch(text):
         return int(text, 10)
     if _OCTAL.fullmatch(text):
@@ -88,15 +93,15 @@ class _Reader:
     def value(self, event: Event, path: str, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise self._refuse(event, f"nesting is deeper than {MAX_DEPTH} levels", "flatten the document")
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+        kind = event.__class__
+        if kind is AliasEvent or event.anchor:  # type: ignore[attr-defined] # every other event here has one
             raise self._refuse(event, "anchors and aliases are not read here", "write the value out")
-        tag = getattr(event, "tag", None)
-        if tag is not None:
+        if event.tag is not None:  # type: ignore[attr-defined] # as above
             raise self._refuse(event, "tags are not read here", "quote the value instead of tagging it")
         self.lines[path] = _line(event)
         if isinstance(event, ScalarEvent):
             return plain_scalar(event.value) if event.implicit[0] else event.value
-        if isinstance(event, SequenceStartEvent):
+        if kind is SequenceStartEvent:
             return self._sequence(path, depth)
         return self._mapping(path, depth)
 
