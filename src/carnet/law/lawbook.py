@@ -76,6 +76,10 @@ class Order:
             self._turns.extend(sorted(days))
         return self._turns
 
+    def forget(self) -> None:
+        """Drop what was compiled: whoever looks at thousands of orders keeps none of them."""
+        self._live.clear()
+
     def on(self, day: date) -> OrderLaw:
         """Give the order's law on a day; compiled once for each stretch in which nothing changes."""
         stretch = bisect.bisect_right(self.turning_days(), day)

@@ -136,6 +136,8 @@ class Hunt:
                     break
         except LawbookError as error:
             outcome, by = REFUSED, error.what
+        finally:
+            mutant.order.forget()
         return Fate(str(self.order.code), mutant.kind, mutant.of, mutant.place, mutant.what, outcome, by)
 
     def _can_tell(self, mutant: Mutant, watch: _Watch, base: tuple[bool | None, Truths]) -> bool:
