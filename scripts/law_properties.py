@@ -41,7 +41,7 @@ from carnet.plan import Removal, without
 ROOT = Path(__file__).resolve().parent.parent
 DAY = date(2026, 11, 21)
 ENOUGH = 50
-TRIES = 1000
+TRIES = 5000
 FRAMES = 10
 _WORDS = {"activity": ACTIVITIES, "agreement": AGREEMENTS, "recipient.relation": RELATIONS}
 _PLACES = ("CN", "DE", "US", "JP", "KR", "CH", "GB", "BR", "IN")
