@@ -40,6 +40,8 @@ def _number(value: float) -> str:
 
 
 def _plain(value: Any) -> str:
+    if value.__class__ is int:
+        return f"{value:,}"
     if value is None:
         return "an unknown number of"
     if isinstance(value, bool):
