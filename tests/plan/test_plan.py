@@ -13,7 +13,9 @@ from carnet.decide import decide
 from carnet.law.lawbook import load_lawbook
 from carnet.model.decision import STRICTNESS, Verdict
 from carnet.model.movement import parse_movement
-from carnet.plan import MAX_OPTIONS, _atoms, _judged, _level, _loss, plan
+from carnet.plan import MAX_OPTIONS, plan
+from carnet.plan.atoms import Coarsening, atoms_of, loss, whole
+from carnet.plan.search import _judged, _level
 
 BOOK = load_lawbook()
 CLEAR = {
@@ -164,15 +166,25 @@ def test_every_option_is_what_the_law_says_of_it_and_none_is_beaten(
 def test_the_form_is_closed():
     form = plan(movement([camera(faces_px_max=50, plates_px_max=20)]), BOOK).to_mapping()
     assert set(form) == {"plan", "verdict", "options", "exact", "atoms", "law"}
-    assert set(form["options"][0]) == {"remove", "leave_out", "lost", "verdict", "owed", "confirm"}
+    assert set(form["options"][0]) == {
+        "remove",
+        "leave_out",
+        "x-coarser",
+        "lost",
+        "verdict",
+        "owed",
+        "confirm",
+    }
 
 
 def every_set(atoms):
     """Every set of atoms, as a plan without shortcuts would try them."""
     for size in range(len(atoms) + 1):
         for chosen in itertools.combinations(atoms, size):
-            whole = {one.data for one in chosen if one.part is None}
-            if not any(one.part is not None and one.data in whole for one in chosen):
+            gone = [one.data for one in chosen if whole(one)]
+            measures = [(one.data, one.fact) for one in chosen if isinstance(one, Coarsening)]
+            alone = len(gone) == len(set(gone)) and len(measures) == len(set(measures))
+            if alone and not any(not whole(one) and one.data in gone for one in chosen):
                 yield chosen
 
 
@@ -189,9 +201,9 @@ def test_no_set_of_atoms_beats_an_option_and_each_undominated_one_is_there(conte
     found = plan(asked, BOOK)
     assert found.exact
     assert found.why is None
-    atoms = _atoms(asked, BOOK, found.now)
+    atoms = atoms_of(asked, BOOK, found.now)
     judged = [(chosen, _judged(chosen, asked, BOOK)) for chosen in every_set(atoms)]
-    levels = [(_loss(c, asked, BOOK), _level(option)) for c, option in judged if option is not None]
+    levels = [(loss(c, atoms), _level(option)) for c, option in judged if option is not None]
     best = {
         (lost, level)
         for lost, level in levels
@@ -199,7 +211,7 @@ def test_no_set_of_atoms_beats_an_option_and_each_undominated_one_is_there(conte
             less <= lost and other <= level and (less, other) != (lost, level) for less, other in levels
         )
     }
-    options = {(_loss(option.remove, asked, BOOK), _level(option)) for option in found.options}
+    options = {(loss(option.chosen, atoms), _level(option)) for option in found.options}
     assert options == best or (len(found.options) == MAX_OPTIONS and options < best)
 
 

@@ -18,6 +18,7 @@ from carnet.model.movement import PARTS, Movement
 TYPES = ("bool", "integer", "number", "list", "date", "text", "country")
 SCOPES = ("movement", "exporter", "recipient", "content")
 COMBINATIONS = ("none", "sum", "max", "any", "union")
+DIRECTIONS = ("up", "down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,51 @@ class Implication:
 
 
 @dataclass(frozen=True, slots=True)
+class Coarser:
+    """How somebody can really coarsen what a number measures, for `carnet plan`.
+
+    Attributes:
+        by: what is done to the data.
+        keeps: what the data are still good for.
+        direction: `up` where a greater number is coarser, `down` where a smaller one is.
+        step: the number is given in multiples of it, in the unit of the fact.
+    """
+
+    by: str
+    keeps: str
+    direction: str
+    step: float
+
+    def target(self, operator: str, value: float) -> float:
+        """Give the least coarse number that lies on the coarse side of a comparison of the law."""
+        greater = operator in {"exceeds", "at_most"}
+        share = value / self.step
+        if self.direction == "up":
+            return self.step * (math.floor(share) + 1 if greater else math.ceil(share))
+        return self.step * (math.floor(share) if greater else math.ceil(share) - 1)
+
+    def finer(self, have: float, wanted: float) -> bool:
+        """Say whether one number is finer than another."""
+        return have < wanted if self.direction == "up" else have > wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """A class of data that can be made of others by counting over many vehicles, for `carnet plan`.
+
+    Attributes:
+        vehicles_exceed: of so many vehicles or fewer nothing is aggregated; vehicles have to be known.
+    """
+
+    classes: tuple[str, ...]
+    to: str
+    by: str
+    keeps: str
+    vehicles_exceed: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class FactEntry:
     """One registered fact.
 
@@ -45,6 +91,7 @@ class FactEntry:
         field: a field of the movement document rather than a name under `facts`.
         measure: the measure of `history` that adds to it.
         presumed: the value that may be presumed, or `None` where nothing is.
+        coarser: how it can be coarsened; `None` where it cannot, as with every volume.
     """
 
     name: str
@@ -59,6 +106,7 @@ class FactEntry:
     presumed: Any = None
     presumed_because: str | None = None
     implied_by: tuple[Implication, ...] = ()
+    coarser: Coarser | None = None
 
     @property
     def numeric(self) -> bool:
@@ -89,6 +137,7 @@ class Register:
 
     facts: Mapping[str, FactEntry]
     removal: Removal
+    aggregations: tuple[Aggregation, ...] = ()
 
     @cached_property
     def implied(self) -> Mapping[str, tuple[FactEntry, ...]]:
@@ -270,16 +319,49 @@ def _removal(node: Node) -> Removal:
     )
 
 
+def _coarser(node: Node, entry: Node) -> Coarser:
+    node.keys(("by", "direction", "keeps", "step"))
+    measured = entry["type"].value in {"integer", "number"} and entry["scope"].value == "content"
+    combined = "combines" in entry and entry["combines"].value != "none"
+    if not measured or combined or "measure" in entry or "field" in entry:
+        raise node.error(
+            "only what one content measures by itself can be coarsened",
+            "leave coarser out: less of a volume or of a count is a slice",
+        )
+    step = node["step"].value
+    if isinstance(step, bool) or not isinstance(step, int) or step < 1:
+        raise node["step"].error("the step is a whole number from 1 on", "give step: 1")
+    direction = node["direction"].word(DIRECTIONS, "the direction")
+    return Coarser(node["by"].text(), node["keeps"].text(), direction, step)
+
+
+def _aggregation(node: Node) -> Aggregation:
+    node.keys(("from", "to", "by", "keeps", "vehicles_exceed", "because"))
+    exceed = node["vehicles_exceed"].value
+    if isinstance(exceed, bool) or not isinstance(exceed, int) or exceed < 1:
+        raise node["vehicles_exceed"].error(
+            "what one vehicle did is no aggregate", "give a whole number from 1 on"
+        )
+    return Aggregation(
+        node["from"].words(),
+        node["to"].text(),
+        node["by"].text(),
+        node["keeps"].text(),
+        exceed,
+        node["because"].text(),
+    )
+
+
 def read_register(text: str, source: str) -> Register:
     """Read `facts.yaml`."""
     top = Node.of_text(text, source)
-    top.keys(("facts", "register", "removal"))
+    top.keys(("facts", "register", "removal"), ("aggregation",))
     top["facts"].word(("v1",), "the version of facts")
     out: dict[str, FactEntry] = {}
     for name, node in top["register"].items():
         node.keys(
             ("type", "scope", "meaning", "supplied_by"),
-            ("unit", "combines", "field", "measure", "presumed", "presumed_because", "implied_by"),
+            ("unit", "combines", "field", "measure", "presumed", "presumed_because", "implied_by", "coarser"),
         )
         presumed = node.get("presumed")
         if (presumed is None) != ("presumed_because" not in node):
@@ -297,6 +379,7 @@ def read_register(text: str, source: str) -> Register:
             presumed=None if presumed is None else presumed.value,
             presumed_because=node["presumed_because"].text() if presumed is not None else None,
             implied_by=tuple(map(_implication, node["implied_by"].each())) if "implied_by" in node else (),
+            coarser=_coarser(node["coarser"], node) if "coarser" in node else None,
         )
     for entry in out.values():
         for implication in entry.implied_by:
@@ -305,4 +388,5 @@ def read_register(text: str, source: str) -> Register:
                 raise node.error(
                     f"{implication.fact!r} is not a registered fact", "register it, or correct the name"
                 )
-    return Register(out, _removal(top["removal"]))
+    aggregations = tuple(map(_aggregation, top["aggregation"].each())) if "aggregation" in top else ()
+    return Register(out, _removal(top["removal"]), aggregations)

@@ -204,6 +204,12 @@ def _tell_plan(story: Story, plan: Mapping[str, Any]) -> None:
             parts.setdefault(one["part"], []).append(one["data"])
         lost = [f"take {part} out of {', '.join(classes)}" for part, classes in parts.items()]
         lost += [f"leave out {', '.join(option['leave_out'])}"] if option["leave_out"] else []
+        lost += [
+            f"coarsen {one['fact']} of {one['data']} to {one['value']}"
+            if "fact" in one
+            else f"make {one['to']} of {one['data']}"
+            for one in option["x-coarser"]
+        ]
         text = "; ".join(lost) or "take nothing out"
         story.tell(f"option {n}: {text}", "->")
         after = f", and needs {' and then '.join(needs)}" if needs else ""
