@@ -28,7 +28,7 @@ from carnet.model.canonical import digest_of, sha256_of
 from carnet.model.ids import DataClass, Digest, LegalOrder
 from carnet.model.vocabulary import ClassEntry, Vocabulary
 
-COVERAGE = "coverage.yaml"
+COVERAGE, EDITIONS = "coverage.yaml", "editions.yaml"
 COMPANY = "company"
 """The folder of a company's own rules. They are an order of their own, so that they can only tighten."""
 _TIGHTENING = frozenset(
@@ -336,7 +336,7 @@ def _files(folder: Path) -> list[tuple[str, str]]:
         below[:] = [name for name in below if name != "cases"]
         parts = os.path.relpath(place, folder)
         head = "" if parts == "." else f"{parts.replace(os.sep, '/')}/"
-        mine = [name for name in names if name.endswith(".yaml") and name != COVERAGE]
+        mine = [name for name in names if name.endswith(".yaml") and name not in {COVERAGE, EDITIONS}]
         out += [(f"{head}{name}", os.path.join(place, name)) for name in mine]  # noqa: PTH118 - a tenth of the time
     return sorted(out)
 

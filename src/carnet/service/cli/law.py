@@ -207,6 +207,30 @@ def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
 
 
 @app.command()
+def diff(
+    old: Annotated[
+        str, typer.Argument(help="A lawbook's folder, a day, or an instrument: cn/guide_2025_draft.")
+    ],
+    new: Annotated[str, typer.Argument(help="What it is compared with.")],
+    cases: Annotated[
+        list[Path] | None, typer.Option(help="Case files or folders: which answers are others? Repeatable.")
+    ] = None,
+    movements: Annotated[
+        list[Path] | None, typer.Option(help="Movement documents: which answers are others? Repeatable.")
+    ] = None,
+    as_json: JsonOption = False,
+    lawbook: LawbookOption = None,
+) -> None:
+    """Compare two lawbooks, two days, or two editions of a text: in law, not in lines.
+
+    Example: carnet law diff 2026-02-02 2026-02-03 --cases casebook/
+    """
+    from carnet.service.cli.diff import diff as print_difference
+
+    print_difference(old, new, cases=cases or [], movements=movements or [], lawbook=lawbook, as_json=as_json)
+
+
+@app.command()
 def confirm(
     name: Annotated[str, typer.Argument(metavar="ID", help="The rule or parameter that was compared.")],
     by: Annotated[str, typer.Option(help="Who compared it.")],
