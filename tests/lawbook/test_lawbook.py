@@ -10,6 +10,7 @@ import pytest
 
 from carnet.law.casebook import read_cases
 from carnet.law.checks import check_cases
+from carnet.law.lawbook import lawbook_from_texts
 from carnet.law.mutants import COMPARISON, THRESHOLD
 from carnet.service.cli.law import run_cases
 from carnet.service.cli.mutants import EQUIVALENT, KILLED, REFUSED, hunt_order
@@ -36,7 +37,34 @@ def test_the_check_notices_when_a_case_is_taken_away(book, own_cases):
     fewer = [case for case in own_cases if case.id != "own-cn-g7-31"]
     assert {problem.rule for problem in check_cases(book, fewer)} == {"cn/guide_2026/g7"}
     none = check_cases(book, [])
-    assert len(none) == sum(len(order.rules) for order in book.orders.values())
+    assert {one.rule for one in none} >= {rule.id for order in book.orders.values() for rule in order.rules}
+
+
+def test_the_check_notices_a_first_day_beside_which_no_case_stands(book, own_cases):
+    first = [case for case in own_cases if str(case.movement.date) != "2026-02-02"]
+    found = {(one.rule, one.what) for one in check_cases(book, first)}
+    assert ("cn/guide_2026/g7", "no own case on 2026-02-02, the day beside its first day") in found
+    assert ("cn/prov_2021/art_3_4", "no own case on 2026-02-02, its last day") in found
+    last = [case for case in own_cases if str(case.movement.date) != "2026-07-01"]
+    assert ("xa/persons_before_assessment", "no own case on 2026-07-01, its first day of a value") in {
+        (one.rule, one.what) for one in check_cases(book, last)
+    }
+
+
+def test_the_check_notices_what_nothing_reads(book, own_cases):
+    texts = dict(book.texts)
+    texts["xa/parameters.yaml"] += (
+        "xa/idle:\n  description: Nobody reads it\n  compare: exceeds\n  values:\n    2024-03-01:\n"
+        "      {value: 1, source: {instrument: recordings_act, article: art. 1}, certainty: official}\n"
+    )
+    texts["xa/index.yaml"] = texts["xa/index.yaml"].replace(
+        "terms:", "terms:\n  idle: {fact: origin, is: XA}"
+    )
+    found = {(one.rule, one.what) for one in check_cases(lawbook_from_texts(texts), own_cases)}
+    assert found == {
+        ("xa/idle", "no condition reads this parameter"),
+        ("xa: idle", "no condition uses this term"),
+    }
 
 
 @pytest.fixture(scope="module")

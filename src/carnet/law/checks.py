@@ -2,15 +2,18 @@
 
 Every rule needs own cases: one in which it fires, one in which it is silent, one in which it is unknown (where
 a fact that it asks for can be unknown), and for every number a case exactly at it and one at the next value on
-the other side. Own cases lie in `<order>/cases/` in the casebook's form, and must come out as they say.
+the other side; and every first and last day of a rule or value one on it and one beside it. A parameter or term that
+nothing reads is named too. Own cases lie in `<order>/cases/` in the casebook's form, and must come out as they say.
 What loading refuses, with file and line: unknown or duplicate keys, an empty `all` or `any`, a fact that is not
 registered, a rule or value without source, a comparison that is not the parameter's, an exception to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
 
 from carnet.law.casebook import Case
 from carnet.law.compiled import LiveRule
@@ -20,6 +23,7 @@ from carnet.law.judge import Judge
 from carnet.law.lawbook import Lawbook, Order
 from carnet.law.situation import situation
 
+_DAY = timedelta(days=1)
 ALWAYS_KNOWN = frozenset(
     {
         "date",
@@ -78,9 +82,65 @@ def check_cases(lawbook: Lawbook, cases: Sequence[Case]) -> list[Problem]:
             Problem(one.id, one.place, f"the comparison with the official text speaks for nothing: {why}")
             for one, why in lapsed(order.rules, order.parameters, order.confirmations)
         ]
+        days = {one.movement.date for one in cases if order.code in one.jurisdictions}
+        problems += [*_untested_days(order, days), *_orphans(order)]
         for rule in order.rules:
             problems += [Problem(rule.id, rule.place, what) for what in _lacks(rule.id, seen, live, lawbook)]
     return problems
+
+
+def _untested_days(order: Order, days: set[date | None]) -> Iterator[Problem]:
+    """Name first and last days of rules and values on which, or beside which, no own case stands."""
+    turns: list[tuple[str, str, str, date, date]] = []
+    for rule in order.rules:
+        if rule.start is not None:
+            turns.append((rule.id, rule.place, "first day", rule.start, rule.start - _DAY))
+        if rule.end is not None:
+            turns.append((rule.id, rule.place, "last day", rule.end, rule.end + _DAY))
+    for name, parameter in order.parameters.items():
+        turns += [
+            (name, parameter.place, "first day of a value", one.start, one.start - _DAY)
+            for one in parameter.values[1:]
+        ]
+    for name, place, what, at, beside in turns:
+        if at not in days:
+            yield Problem(name, place, f"no own case on {at}, its {what}")
+        if beside not in days:
+            yield Problem(name, place, f"no own case on {beside}, the day beside its {what}")
+
+
+def _orphans(order: Order) -> Iterator[Problem]:
+    """Name parameters and terms that nothing reads: a number beside the law is a number that nobody minds."""
+    written = [rule.when.value for rule in order.rules if rule.when is not None]
+    written += [node.value for node in order.terms.values()]
+    written.append(order.reach.value)
+    read = set(_texts(written)) | ({order.countries} if isinstance(order.countries, str) else set())
+    for name, parameter in order.parameters.items():
+        if name not in read:
+            yield Problem(name, parameter.place, "no condition reads this parameter")
+    for name, node in order.terms.items():
+        if name not in set(_terms(written)):
+            yield Problem(f"{order.folder}: {name}", node.doc.where(node.path), "no condition uses this term")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, dict):
+        yield from _texts(list(value.values()))
+
+
+def _terms(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _terms(one)
+    elif isinstance(value, dict):
+        if isinstance(value.get("term"), str):
+            yield value["term"]
+        yield from _terms(list(value.values()))
 
 
 def _watch(
