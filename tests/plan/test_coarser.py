@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from carnet.law.lawbook import load_lawbook
 from carnet.law.register import Coarser, read_register
 from carnet.model.decision import Verdict
 from carnet.model.movement import parse_movement
-from carnet.plan import Aggregating, Coarsening, Removal, plan, without
-from carnet.plan.atoms import atoms_of, changed
+from carnet.plan import MAX_OPTIONS, Aggregating, Coarsening, Removal, plan, without
+from carnet.plan.atoms import atoms_of, changed, loss, whole
+from carnet.plan.search import _judged, _level
 
 BOOK = load_lawbook()
 FACTS = (Path(__file__).resolve().parents[2] / "lawbook" / "facts.yaml").read_text(encoding="utf-8")
@@ -170,6 +172,65 @@ def test_a_coarser_measure_leaves_everything_else_as_it_is():
                 before.vehicles,
                 before.data,
             )
+
+
+def every_set(found):
+    """Every set of atoms that has a meaning: one number for a measure, and nothing beside a whole class."""
+    for size in range(len(found) + 1):
+        for chosen in itertools.combinations(found, size):
+            gone = [one.data for one in chosen if whole(one)]
+            measures = [(one.data, one.fact) for one in chosen if isinstance(one, Coarsening)]
+            alone = len(gone) == len(set(gone)) and len(measures) == len(set(measures))
+            if alone and not any(not whole(one) and one.data in gone for one in chosen):
+                yield chosen
+
+
+@pytest.mark.parametrize(
+    ("contents", "fields"),
+    [
+        ([track()], {}),
+        ([track(us_states=["CA"]), {**track(), "name": "at", "data": "location.position"}], {}),
+        ([track()], {"agreement": "brokerage"}),
+        ([map_of(scale=2000, contour_interval_m=5)], CHINESE),
+        (
+            [
+                map_of(scale=2000, contour_interval_m=5),
+                {"name": "camera", "data": "image.cabin", "persons": 3, "facts": {}},
+            ],
+            CHINESE,
+        ),
+    ],
+)
+def test_no_set_of_atoms_beats_an_option_and_each_undominated_one_is_there(contents, fields):
+    asked = movement(contents, **fields)
+    found = plan(asked, BOOK)
+    assert found.exact
+    mine = atoms(asked)
+    judged = [(chosen, _judged(chosen, asked, BOOK)) for chosen in every_set(mine)]
+    levels = [(loss(c, mine), _level(option)) for c, option in judged if option is not None]
+    best = {
+        (lost, level)
+        for lost, level in levels
+        if not any(
+            less <= lost and other <= level and (less, other) != (lost, level) for less, other in levels
+        )
+    }
+    options = {(loss(option.chosen, mine), _level(option)) for option in found.options}
+    assert options == best or (len(found.options) == MAX_OPTIONS and options < best)
+
+
+def test_beyond_sixteen_atoms_coarser_measures_are_tried_too():
+    contents = [
+        {**track(), "name": data, "data": data}
+        for data in ("location.trajectory", "location.position", "location.destination")
+    ]
+    contents += [
+        {"name": data, "data": data, "persons": 5, "vehicles": 1}
+        for data in ("image.cabin", "audio.cabin", "driving.dynamics")
+    ]
+    found = plan(movement(contents), BOOK)
+    assert not found.exact
+    assert any(option.coarser for option in found.options)
 
 
 VOLUMES = ("persons", "persons_new_this_year", "vehicles", "hours", "images", "area_km2")
