@@ -233,6 +233,24 @@ def test_beyond_sixteen_atoms_coarser_measures_are_tried_too():
     assert any(option.coarser for option in found.options)
 
 
+def test_who_counts_or_leaves_out_loses_all_that_a_coarser_measure_loses():
+    mine = atoms(movement([track()]))
+    measures = sorted((a for a in mine if isinstance(a, Coarsening)), key=lambda a: a.value)
+    counted = next(a for a in mine if isinstance(a, Aggregating))
+    left_out = next(a for a in mine if isinstance(a, Removal))
+    chain = [loss((one,), mine) for one in (*measures, counted, left_out)]
+    assert all(less < more for less, more in itertools.pairwise(chain))
+
+
+def test_what_may_change_who_is_in_it_leaves_no_total_standing():
+    asked = movement(
+        [track(), {"name": "p", "data": "customer.order", "persons": 9}], totals={"persons": 50_000}
+    )
+    for atom in atoms(asked):
+        other = without(asked, (atom,), BOOK)
+        assert (other.totals == asked.totals) is isinstance(atom, Coarsening)
+
+
 VOLUMES = ("persons", "persons_new_this_year", "vehicles", "hours", "images", "area_km2")
 VOLUMES = (*VOLUMES, "regional_economy_days", "us_devices_12_months", "us_persons_12_months")
 

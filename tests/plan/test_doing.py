@@ -16,6 +16,7 @@ from carnet.law.reading import Node
 from carnet.model.decision import Verdict
 from carnet.model.movement import Safeguard, parse_movement
 from carnet.plan import plan
+from carnet.plan.doing import _helps
 from carnet.plan.search import _level
 
 BOOK = load_lawbook()
@@ -110,12 +111,70 @@ def test_an_impact_assessment_must_come_out_adequate():
     )
 
 
+def both(**fields):
+    """European and British law both ask: an exporter of the one, data that lie with the other."""
+    parties = {"exporter": {"established_in": "GB"}, "held_in": "DE"}
+    return movement("DE", "CN", [camera(about=["DE", "GB"])], **{**parties, **fields})
+
+
 def test_two_legal_orders_that_want_the_same_get_it_once():
-    content = camera(about=["DE", "GB"])
-    asked = movement("DE", "CN", [content], exporter={"established_in": "DE"})
+    option = as_it_is(plan(both(), BOOK))
+    assert [(one.orders, one.kind) for one in option.do] == [
+        (("EU", "GB"), "transfer_impact_assessment"),
+        (("EU", "GB"), "scc"),
+    ]
+    assert option.then.verdict is Verdict.PERMITTED
+
+
+def test_what_a_second_legal_order_wants_counts_as_more_to_do():
+    other = Safeguard("idta", passed=DAY)
+    one, two = (as_it_is(plan(asked, BOOK)) for asked in (replace(both(), safeguards=(other,)), both()))
+    assert (one.decision.routes, two.decision.routes) == (("scc", "bcr"), ("scc", "bcr"))
+    assert _level(one) < _level(two)
+
+
+def test_where_the_route_is_open_only_one_that_carries_either_way_is_named():
+    facts = {name: value for name, value in camera()["facts"].items() if name != "sensitive_places"}
+    contents = [
+        camera(facts={**facts, "faces_px_max": 0}),
+        {"name": "track", "data": "location.trajectory", "persons": 1},
+    ]
+    option = as_it_is(plan(movement(contents=contents, safeguards=APPROVED), BOOK))
+    assert option.decision.routes_open
+    assert "standard_contract" in option.decision.routes
+    assert [one.kind for one in option.do] == ["security_assessment"]
+    assert option.then.verdict is Verdict.PERMITTED
+
+
+def test_a_step_that_leaves_the_question_as_it_was_does_not_help():
+    decision = decide(movement(), BOOK)
+    asked = {one.name: one for one in as_it_is(plan(movement(), BOOK)).do}
+    assert not any(_helps(step, decision) for step in asked.values())
+    approved = decide(movement(safeguards=APPROVED), BOOK)
+    assert _helps(asked["geodata_approval"], approved)
+    assert not _helps(asked["security_assessment"], approved)
+
+
+def test_a_notice_is_given_where_notice_is_a_route():
+    # Korean law lets what a contract with the person needs go once the terms are told (PIPA art. 28-8(1)3).
+    asked = movement(
+        "KR",
+        "US",
+        [
+            {
+                "name": "orders",
+                "data": "customer.order",
+                "persons": 40,
+                "facts": {"necessary_for_contract_with_person": True},
+            }
+        ],
+        recipient={"established_in": "US", "relation": "processor", "certified_under": []},
+        facts={"disclosed_in_privacy_policy": False},
+    )
     option = as_it_is(plan(asked, BOOK))
-    kinds = [one.kind for one in option.do]
-    assert len(kinds) == len(set(kinds))
+    assert "notice" in option.decision.entry("KR").routes
+    assert [(one.name, one.kind) for one in option.do] == [("notice", "notice_given")]
+    assert option.then.entry("KR").verdict is Verdict.PERMITTED
 
 
 def test_consent_is_no_step_and_is_named_where_it_would_change_the_answer():

@@ -8,6 +8,7 @@ as nobody can promise another's consent; where it would change an answer, that i
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -115,7 +116,7 @@ def done(movement: Movement, now: Decision, lawbook: Lawbook) -> Done:
     tried: set[tuple[str, str]] = set()
     at = now
     for _ in range(MAX_ROUNDS):
-        wanted = tuple(step for entry in at.jurisdictions if (step := _next(entry, tried)) is not None)
+        wanted = tuple(step for entry in at.jurisdictions if (step := _next(entry, at, tried)) is not None)
         if not wanted:
             break
         tried |= {(code, step.kind) for step in wanted for code in step.orders}
@@ -155,15 +156,16 @@ def _once(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(out.values())
 
 
-def _next(entry: Entry, tried: set[tuple[str, str]]) -> Step | None:
-    """Give what one legal order wants first: what comes before any route, then the least strict route.
+def _next(entry: Entry, now: Decision, tried: set[tuple[str, str]]) -> Step | None:
+    """Give what one legal order wants first: what comes before any route, then the least strict route not tried yet.
 
-    Where an unknown fact decides which route, the strictest is taken: it carries either way, or is not kept.
+    Of routes that are as strict, one that more legal orders name goes first, as it is obtained once for all of them.
+    Where an unknown fact decides which route is open, one that does not carry either way is not kept.
     """
     if entry.verdict is not Verdict.CONDITIONAL:
         return None
-    sign = -1 if entry.routes_open else 1
-    routes = sorted(entry.routes, key=lambda route: sign * ROUTE_STRICTNESS.get(route, 2))
+    named = Counter(route for other in now.jurisdictions for route in other.routes)
+    routes = sorted(entry.routes, key=lambda route: (ROUTE_STRICTNESS.get(route, 2), -named[route]))
     for name, route in (*((one, False) for one in entry.prerequisites), *((one, True) for one in routes)):
         kind = _BY.get(name, name)
         if kind in SAFEGUARDS and (entry.code, kind) not in tried:
