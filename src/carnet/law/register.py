@@ -148,6 +148,16 @@ class Register:
         }
 
     @cached_property
+    def brought_about(self) -> Mapping[str, tuple[tuple[str, Any, str], ...]]:
+        """Give, by part, the facts that taking it out settles: name, value and reason."""
+        out: dict[str, tuple[tuple[str, Any, str], ...]] = {}
+        for entry in self.facts.values():
+            for one in entry.implied_by:
+                if one.fact == "removed":
+                    out[one.value] = (*out.get(one.value, ()), (entry.name, one.gives, one.because))
+        return out
+
+    @cached_property
     def triggers(self) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
         """Give, by scope and by fact, which entries of `implied` that fact may settle."""
         out: dict[str, dict[str, tuple[int, ...]]] = {}

@@ -245,17 +245,10 @@ def _changes(content: Content, part: str, lawbook: Lawbook) -> bool:
     """Say whether taking a part out would change a fact or the head count of a content."""
     if content.removed is not None and part in content.removed:
         return False
-    for name, value, _ in _brought_about(part, lawbook.register):
+    for name, value, _ in lawbook.register.brought_about.get(part, ()):
         if content.facts.get(name) != value:
             return True
     return part not in lawbook.register.removal.not_of_persons and content.persons != 0
-
-
-def _brought_about(part: str, register: Register) -> Iterator[tuple[str, FactValue, str]]:
-    for name in register:
-        for implication in register[name].implied_by:
-            if implication.fact == "removed" and implication.value == part:
-                yield name, implication.gives, implication.because
 
 
 def changed(
@@ -322,7 +315,7 @@ def _cleaned(content: Content, parts: tuple[str, ...], lawbook: Lawbook) -> tupl
     facts = dict(content.facts)
     confirm: list[Confirm] = []
     for part in parts:
-        for name, value, because in _brought_about(part, register):
+        for name, value, because in register.brought_about.get(part, ()):
             facts[name] = value
             confirm.append(Confirm(f"contents.{content.name}.facts.{name}", value, because))
     of_persons = set(parts_of(content.data, lawbook)) - set(register.removal.not_of_persons)
