@@ -29,6 +29,8 @@ from carnet.model.ids import DataClass, Digest, LegalOrder
 from carnet.model.vocabulary import ClassEntry, Vocabulary
 
 COVERAGE, EDITIONS = "coverage.yaml", "editions.yaml"
+_OUTSIDE = frozenset({COVERAGE, EDITIONS, "words.yaml", "wording.yaml"})
+"""What explains the law and changes no answer: no part of the digest."""
 COMPANY = "company"
 """The folder of a company's own rules. They are an order of their own, so that they can only tighten."""
 _TIGHTENING = frozenset(
@@ -336,7 +338,7 @@ def _files(folder: Path) -> list[tuple[str, str]]:
         below[:] = [name for name in below if name != "cases"]
         parts = os.path.relpath(place, folder)
         head = "" if parts == "." else f"{parts.replace(os.sep, '/')}/"
-        mine = [name for name in names if name.endswith(".yaml") and name not in {COVERAGE, EDITIONS}]
+        mine = [name for name in names if name.endswith(".yaml") and name not in _OUTSIDE]
         out += [(f"{head}{name}", os.path.join(place, name)) for name in mine]  # noqa: PTH118 - a tenth of the time
     return sorted(out)
 

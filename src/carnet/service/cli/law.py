@@ -50,15 +50,23 @@ def show(
         str, typer.Argument(metavar="ID", help="A rule, parameter, clock, fine or route: cn/guide_2026/g7.")
     ],
     on: Annotated[str | None, typer.Option("--on", help="As of this day.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a rule's page to this file, as HTML.")] = None,
+    lang: Annotated[str, typer.Option(help="Of the HTML page: en, zh or both.")] = "both",
     lawbook: LawbookOption = None,
 ) -> None:
     """Show a rule, a parameter, a clock, a fine or a route as a page for lawyers.
 
-    Example: carnet law show cn/guide_2026/g7
+    Example: carnet law show cn/guide_2026/g7 --html g7.html
     """
     book = load_lawbook(lawbook)
     rule, parameter = book.rule(name), book.parameter(name)
-    if rule is not None:
+    if html is not None:
+        from carnet.service.cli.rule_page import write_page
+
+        if rule is None:
+            raise InputError(f"{name} is no rule", remedy="pages show rules; leave --html out")
+        write_page(book, rule, _day(on), html=html, language=lang, folder=lawbook)
+    elif rule is not None:
         sys.stdout.write(rule_page(book, rule, _day(on)))
     elif parameter is not None:
         sys.stdout.write(parameter_page(parameter))
