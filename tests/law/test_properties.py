@@ -18,6 +18,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "law_properties.py"
 
 @pytest.fixture(scope="module")
 def properties():
+    sys.path.insert(0, str(SCRIPT.parent))  # it draws with the file beside it
     spec = importlib.util.spec_from_file_location("law_properties", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
