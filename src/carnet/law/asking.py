@@ -440,20 +440,19 @@ class Asking:
         counted = self._counted(fact)
         lows, highs = [0.0], [0.0]
         all_new = True
-        largest, total = 0.0, 0.0
-        new_largest, new_total = 0.0, 0.0
+        new_largest, new_total, old_total = 0.0, 0.0, 0.0
         for at, truth in counted:
             low, high = self.own[at].get("persons", EVERYTHING)
             low = low if truth is True else 0
             lows.append(low)
             highs.append(high)
-            largest, total = max(largest, low), total + high
             fresh = self.own[at].get("persons_new_this_year")
             if fresh is None:
                 all_new = False
             else:
                 new_largest = max(new_largest, fresh[0] if truth is True else 0)
                 new_total += fresh[1]
+                old_total += max(0.0, high - fresh[0])
         totals = self.movement.totals
         sensitive = fact.endswith("sensitive")
         given = None if totals is None else totals.persons_sensitive if sensitive else totals.persons
@@ -465,7 +464,8 @@ class Asking:
             high = min(high, given)
             low = min(max(low, given if only else 0), high)
         if counted and all_new:
-            fresh_low, fresh_high = new_largest, min(new_total, high)
+            # Who is not new is in some content, so the whole less all that is not new is new.
+            fresh_low, fresh_high = max(new_largest, low - old_total), min(new_total, high)
         else:
             fresh_low, fresh_high = max(0.0, low - before[1]), high
         return (before[0] + fresh_low, before[1] + fresh_high)
@@ -488,7 +488,7 @@ class Asking:
         known = None if totals is None else totals.persons_sensitive if tail else totals.persons
         if len(counted) > 1 and known is None:
             out.append((f"totals.persons{tail}", "persons"))
-        return tuple(out)
+        return tuple(out) or ((f"totals.persons{tail}", "persons"),)
 
     def _open_status(self, fact: str) -> Atom | None:
         """Ask first what contents are, where a count hangs on that."""

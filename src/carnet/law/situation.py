@@ -269,6 +269,53 @@ _NO_SAFEGUARDS = {f"safeguard.{kind}": False for kind in SAFEGUARDS}
 _NO_ROUTES = {f"safeguard.{route}": False for route in _CARRIES.values()}
 
 
+def _standing(
+    movement: Movement, day: date, kind: str, content: Content | None
+) -> tuple[list[Safeguard], list[Safeguard]]:
+    """Give the safeguards of a kind that are in force and cover this, and those of which one cannot tell."""
+    sure: list[Safeguard] = []
+    open_: list[Safeguard] = []
+    for one in movement.safeguards or ():
+        holds = (_in_force(one, day), _covers(one, movement, content)) if one.kind == kind else (False,)
+        if False not in holds:
+            (open_ if None in holds else sure).append(one)
+    return sure, open_
+
+
+def _outcome(of: list[Safeguard]) -> str | None:
+    """Give what assessments found together: the worst of them, `none` where there is none."""
+    found = [one.outcome for one in of]
+    if "gap_open" in found:
+        return "gap_open"
+    return None if None in found else found[-1] if found else "none"
+
+
+def _assessed(movement: Movement, day: date, values: dict[str, Any]) -> None:
+    """Derive what the transfer impact assessment found: one of another transfer or of other data says nothing."""
+    kind = "transfer_impact_assessment"
+    found: list[str | None] = []
+    about_persons: list[Content | None] = [one for one in movement.contents if one.persons != 0]
+    for content in about_persons or [None]:
+        sure, open_ = _standing(movement, day, kind, content)
+        least, most = _outcome(sure), _outcome([*sure, *open_])
+        found.append(least if least == most else None)
+    # The worst of what the contents have: the one that nobody assessed holds up the others.
+    for one in ("gap_open", None, "none", found[-1]):
+        if one in found:
+            if one is not None:
+                values[f"safeguard.{kind}.outcome"] = one
+            return
+
+
+def _reported(movement: Movement, day: date, own: tuple[dict[str, Any], ...]) -> None:
+    """Derive to whom a report was made that covers this; a report that may not count leaves it unknown."""
+    for facts, content in zip(own[::-1], (None, *movement.contents[::-1]), strict=True):
+        sure, open_ = _standing(movement, day, "report_to_authority", content)
+        told = tuple(one.authority for one in sure if one.authority is not None)
+        if not open_ and len(told) == len(sure):
+            facts["reported_to"] = told
+
+
 def _safeguards(
     movement: Movement, day: date, own: tuple[dict[str, Any], ...]
 ) -> dict[str, tuple[Assumed, ...]]:
@@ -307,28 +354,20 @@ def _safeguards(
                     Assumed(f"safeguards.{kind}.until", "holds still", "the safeguard names no last day")
                 )
         notes[kind] = tuple(said)
-    tia = "transfer_impact_assessment"
-    outcomes = [
-        one.outcome for one in movement.safeguards if one.kind == tia and _in_force(one, day) is not False
-    ]
-    if not outcomes:
-        values[f"safeguard.{tia}.outcome"] = "none"
-    elif all(outcome is not None for outcome in outcomes):
-        values[f"safeguard.{tia}.outcome"] = "gap_open" if "gap_open" in outcomes else outcomes[-1]
-    reports = [one for one in movement.safeguards if one.kind == "report_to_authority"]
-    live = [one for one in reports if _in_force(one, day) is True]
-    if all(one.authority is not None for one in live) and len(live) == len(
-        [one for one in reports if _in_force(one, day) is not False]
-    ):
-        values["reported_to"] = tuple(one.authority for one in live if one.authority is not None)
+    _assessed(movement, day, values)
+    _reported(movement, day, own)
     return notes
 
 
 def _same_party(movement: Movement) -> bool | None:
     """Say whether both sides are one legal person: by relation or register number, never by name."""
     mine, theirs, relation = movement.exporter.id, movement.recipient.id, movement.recipient.relation
-    if relation == "same_entity" or (mine is not None and mine == theirs):
+    if mine is not None and mine == theirs:
         return True
+    if relation == "same_entity":
+        # Two numbers of one register are two legal persons: then the relation cannot be right, or a number is not.
+        registers = {one.partition(":")[0] for one in (mine, theirs) if one is not None}
+        return None if None not in (mine, theirs) and len(registers) == 1 else True
     return None if relation is None and (mine is None or theirs is None) else False
 
 
