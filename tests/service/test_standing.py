@@ -2,17 +2,18 @@
 
 import json
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from stage import UNDERTAKING, Stage, deliver
+from stage import ABOUT_NOBODY, UNDERTAKING, Stage, deliver
 
 from carnet.errors import PeerError, RefusedError, RequestStateError
-from carnet.evidence.statements import Kind
+from carnet.evidence.statements import Kind, Subject, statement
 from carnet.law.lawbook import default_folder
 from carnet.service.api import Desk
 from carnet.service.node import Node
-from carnet.transfer.courier import HELD
+from carnet.transfer.courier import HELD, REFUSED
 
 pytest.importorskip(
     "cantools", reason="the extra 'recordings' is not installed: standing movements are left out"
@@ -27,6 +28,18 @@ STRICTER = """rules:
   classes: [driving.dynamics]
   effect: {prohibits: true}
   says: The test stops it.
+"""
+MORE_OWED = """rules:
+- id: eu/test/owed
+  title: A rule of a test
+  source: {instrument: gdpr, article: art. 30}
+  certainty: official
+  in_force: {from: 2018-05-25}
+  classes: [driving.dynamics]
+  effect: {owes: true}
+  says: The test wants a note.
+  duties:
+    - {what: write a note, who: exporter, when: before}
 """
 
 
@@ -188,4 +201,89 @@ def test_a_crash_between_adoption_and_pause_is_made_up_when_the_node_starts(play
     assert desk.movements.show(request)["state"] == "approved"
     desk.start()
     assert desk.movements.show(request)["state"] == "paused"
+    desk.node.close()
+
+
+def held_release(stage, desk, recording, folder) -> tuple[Desk, str]:
+    """A release handed over, then held by another law, and the old law adopted again."""
+    request = stage.approved(desk, recording)
+    desk.movements.release(request, desk.node.person("li"))
+    desk = change_law(stage, desk, folder)
+    assert [one.request for one in adopt(stage, desk)] == [request]
+    desk = with_law(stage, desk, None)
+    adopt(stage, desk)
+    return desk, request
+
+
+def test_a_held_transfer_does_not_go_on_because_its_permit_expired(play):
+    stage, desk, recording, folder = play
+    desk, request = held_release(stage, desk, recording, folder)
+    (desk.node.outbox / request / REFUSED).write_bytes(b"{}")
+    later = desk.node.clock() + timedelta(days=40)  # far past the permit
+    desk.node.clock = lambda: later
+    assert desk.movements.resume() == []
+    assert (desk.node.outbox / request / HELD).is_file()
+    desk.node.close()
+
+
+def test_a_release_whose_hand_over_a_crash_cut_is_held_too_and_goes_on(play):
+    stage, desk, recording, folder = play
+    request = stage.approved(desk, recording)
+    desk.movements.release(request, desk.node.person("li"))
+    release = desk.node.outbox / request
+    shutil.rmtree(release)  # as if the node had died before
+    desk = change_law(stage, desk, folder)
+    assert [one.request for one in adopt(stage, desk)] == [request]
+    desk = with_law(stage, desk, None)
+    adopt(stage, desk)
+    assert desk.movements.resume() == []
+    desk.standing.again(request, desk.node.person("wang"))
+    assert desk.movements.resume() == [request]
+    assert (release / "permit.json").is_file()
+    desk.node.close()
+
+
+def test_what_an_officer_let_go_on_is_not_held_by_the_same_law_again(play):
+    stage, desk, recording, folder = play
+    request = stage.approved(desk, recording)
+    desk.movements.release(request, desk.node.person("li"))
+    law = folder / "law"
+    shutil.copytree(default_folder(), law, ignore=shutil.ignore_patterns("cases"))
+    (law / "eu" / "rules" / "test.yaml").write_text(MORE_OWED, "utf-8")
+    desk = with_law(stage, desk, law)
+    assert [one.request for one in adopt(stage, desk)] == [request]
+    with pytest.raises(RefusedError, match="write a note"):
+        desk.standing.again(request, desk.node.person("wang"))
+    [change] = desk.standing.changes()
+    [note] = [
+        one
+        for order, said in change.now["orders"].items()
+        for one in said["before"]
+        if one not in change.was["orders"][order]["before"]
+    ]
+    stage.declare(desk, "duty", {"duty": note, "evidence": "test"})
+    desk.standing.again(request, desk.node.person("wang"))
+    assert desk.standing.pause("wang") == ()
+    assert not (desk.node.outbox / request / HELD).exists()
+    desk.node.close()
+
+
+def test_an_approval_of_what_was_asked_anew_meanwhile_is_not_kept(play, monkeypatch):
+    stage, desk, recording, _ = play
+    stage.declare(desk, "lawbook", {"digest": desk.node.lawbook.digest})
+    stage.declare(desk, "facts", ABOUT_NOBODY)
+    request = desk.movements.request(recording, UNDERTAKING, desk.node.person("li"))
+    look = desk.movements._step
+
+    def meanwhile(row, step, person):
+        after = look(row, step, person)
+        read = statement(Kind.READ, [Subject("x", "0" * 64)], {}, actor="li", at=desk.node.clock())
+        with desk.node.catalog.change(read) as change:
+            change.execute("UPDATE requests SET requested_by=? WHERE id=?", (person.id, request))
+        return after
+
+    monkeypatch.setattr(desk.movements, "_step", meanwhile)
+    with pytest.raises(RequestStateError, match="meanwhile"):
+        stage.approve(desk, request)
+    assert desk.movements.show(request)["approved_by"] is None
     desk.node.close()

@@ -24,7 +24,7 @@ from carnet.service.looks import countries
 from carnet.service.node import Node, Person
 from carnet.service.recordings import Recordings
 from carnet.transfer.assemble import Derivation, Sent, Undertaking, assemble
-from carnet.transfer.courier import RECEIPT, REFUSED
+from carnet.transfer.courier import HELD, RECEIPT, REFUSED
 from carnet.transfer.gate import (
     Application,
     Approval,
@@ -47,7 +47,7 @@ class Movements:
         self._node = node
         self._recordings = recordings
         self._declarations = declarations
-        self._door = threading.Lock()
+        self.door = threading.Lock()  # held while something is handed over, or held back
 
     # Deciding ----------------------------------------------------------------------------------------------
 
@@ -240,7 +240,8 @@ class Movements:
             statement(Kind.APPROVED, [subject], kept, actor=person.id, at=now)
         ) as change:
             done = change.execute(
-                "UPDATE requests SET state=?, approved_by=?, approval=?, changed=? WHERE id=? AND state=?",
+                "UPDATE requests SET state=?, approved_by=?, approval=?, changed=? "
+                "WHERE id=? AND state=? AND requested_by=? AND decision=?",  # it may have been asked anew meanwhile
                 (
                     after.value,
                     person.id,
@@ -248,6 +249,8 @@ class Movements:
                     utc_text(now),
                     request,
                     row["state"],
+                    row["requested_by"],
+                    row["decision"],
                 ),
             )
             _once(done.rowcount)
@@ -280,7 +283,7 @@ class Movements:
 
     def release(self, request: RequestId, person: Person) -> None:
         """Ask the gate to let it go; raises `RefusedError` with the reason when it does not."""
-        with self._door:
+        with self.door:
             application = self._application(request)
             cleared = check(
                 application,
@@ -312,7 +315,7 @@ class Movements:
             if number is None or not self._to_take_up(row):
                 continue
             try:
-                with self._door:
+                with self.door:
                     self._take_up(request, number)
                 taken.append(request)
             except CarnetError as error:
@@ -322,8 +325,13 @@ class Movements:
         return taken
 
     def _to_take_up(self, row: Any) -> bool:
-        """Whether a release was never handed over, or lies there with a permit that is of no use any more."""
+        """Whether a release was never handed over, or lies there with a permit that is of no use any more.
+
+        One that is held because the law changed is not: an officer lets it go on first.
+        """
         folder = self._node.outbox / row["id"]
+        if (folder / HELD).exists():
+            return False
         if not folder.exists():
             return True
         if row["permit"] is None or not (folder / REFUSED).is_file() or (folder / RECEIPT).exists():
@@ -333,7 +341,7 @@ class Movements:
 
     def check_held(self, request: RequestId) -> None:
         """Raise `RefusedError` unless a release under way may go on, by the catalog and the law of today."""
-        with self._door:
+        with self.door:
             self._cleared_again(request)
 
     def _take_up(self, request: RequestId, number: int) -> None:

@@ -105,26 +105,39 @@ class Standing:
             actor: who adopted the lawbook, or the node's own name when it starts.
         """
         paused: list[Change] = []
-        for change in self.changes():
-            if change.state is State.PAUSED or self._is_held(change.request):
-                continue
-            if change.state is State.RELEASING and not self._hold(change):
-                continue
-            self._record(change, actor)
-            paused.append(change)
+        with self._movements.door:  # nothing is handed over between the look and the hold
+            for change in self.changes():
+                if change.state is State.PAUSED or self._is_held(change.request):
+                    continue
+                if change.state is State.RELEASING and not self._hold(change):
+                    continue
+                if self._record(change, actor):
+                    paused.append(change)
         return tuple(paused)
 
     def _hold(self, change: Change) -> bool:
         folder = self._node.outbox / change.request
-        if not folder.is_dir() or (folder / RECEIPT).exists():
-            return False  # nothing is on its way, or it has arrived
+        if (folder / RECEIPT).exists() or self._went_on(change.request):
+            return False  # it has arrived, or an officer has decided it under this lawbook
+        # A release whose hand-over a crash cut has no folder yet: it must not be taken up either.
+        folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / HELD, canonical_json({"lawbook": self._node.lawbook.digest}))
         return True
 
     def _is_held(self, request: RequestId) -> bool:
         return (self._node.outbox / request / HELD).is_file()
 
-    def _record(self, change: Change, actor: str) -> None:
+    def _went_on(self, request: RequestId) -> bool:
+        """Whether an officer let it go on under the lawbook that is wired now."""
+        decided = {"request": request, "lawbook": self._node.lawbook.digest}
+        for entry in reversed(self._node.catalog.entries()):
+            said = entry.statement()
+            if said["predicateType"] == Kind.RESUMED.value and decided.items() <= said["predicate"].items():
+                return True
+        return False
+
+    def _record(self, change: Change, actor: str) -> bool:
+        """Record the pause; `False` when somebody ended the request meanwhile, and nothing is left to pause."""
         now = self._node.clock()
         predicate = {
             "request": change.request,
@@ -134,12 +147,21 @@ class Standing:
         }
         subject = Subject(change.request, digest_of(change.now).removeprefix("sha256:"))
         said = statement(Kind.PAUSED, [subject], predicate, actor=actor, at=now)
-        after = State.RELEASING if change.state is State.RELEASING else State.PAUSED
-        with self._node.catalog.change(said) as step:
-            step.execute(
-                "UPDATE requests SET state=?, changed=? WHERE id=? AND state=?",
-                (after.value, utc_text(now), change.request, change.state.value),
-            )
+        # One that was requested may have been approved since the look: it is paused all the same.
+        under_way = change.state is State.RELEASING
+        before = (State.RELEASING,) * 2 if under_way else (State.REQUESTED, State.APPROVED)
+        after = State.RELEASING if under_way else State.PAUSED
+        try:
+            with self._node.catalog.change(said) as step:
+                done = step.execute(
+                    "UPDATE requests SET state=?, changed=? WHERE id=? AND state IN (?, ?)",
+                    (after.value, utc_text(now), change.request, *(one.value for one in before)),
+                )
+                if done.rowcount != 1:
+                    raise RequestStateError("it has ended", remedy="carnet movement show")
+        except RequestStateError:
+            return False
+        return True
 
     def again(self, request: RequestId, person: Person) -> None:
         """Decide a paused request again, or let a held transfer go on where the law permits it as it is.
@@ -201,4 +223,7 @@ class Standing:
         )
         self._node.catalog.record(said)
         self._node.catalog.seal()
-        (self._node.outbox / request / HELD).unlink(missing_ok=True)
+        folder = self._node.outbox / request
+        (folder / HELD).unlink(missing_ok=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()  # it was held before its hand-over: the node takes that up
