@@ -206,6 +206,8 @@ def test_a_naive_start_is_refused():
         ("2026-11-22T10:00", ["Europe/Berlin", "Asia/Tokyo"], "different moment"),
         ("2026-03-29T02:30", ["Europe/Berlin"], "does not exist"),
         ("2026-10-25T02:30", ["Europe/Berlin"], "happens twice"),
+        ("9999-12-31T23:59+00:00", ["Europe/Berlin"], "that year"),
+        ("0001-01-01T00:00+14:00", ["Europe/Berlin"], "that year"),
     ],
 )
 def test_a_careless_moment_is_refused(text: str, zones: list[str], says: str):

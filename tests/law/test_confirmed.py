@@ -117,3 +117,21 @@ def test_a_record_of_another_form_is_refused_with_its_line(law, entry):
     (law / "cn" / "confirmed.yaml").write_text(f"confirmed:\n- {entry}\n", "utf-8")
     with pytest.raises(LawbookError, match="confirmed"):
         load_lawbook(law)
+
+
+def test_a_comparison_lapses_when_a_term_that_the_rule_uses_is_given_another_meaning(law, official):
+    name = "gb/uk_gdpr/art_49"  # reads the term `derogation`, which stands in the index
+    confirm(name, by="x", text=official, start=None, lawbook=law)
+    assert load_lawbook(law).rule(name).certainty == "official"
+    index = law / "gb" / "index.yaml"
+    text = index.read_text("utf-8")
+    assert "vital_interest" in text
+    index.write_text(text.replace("vital_interest", "public_interest"), "utf-8")
+    assert load_lawbook(law).rule(name).certainty == "background"
+
+
+def test_an_empty_document_is_no_official_text(law, tmp_path):
+    empty = tmp_path / "empty"
+    empty.touch()
+    with pytest.raises(UnreadableError, match="empty"):
+        confirm("cn/face_px", by="x", text=empty, start=None, lawbook=law)

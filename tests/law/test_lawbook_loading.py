@@ -102,6 +102,15 @@ def test_a_parameter_changes_on_its_day(texts):
             "effect: {prohibits: true, permits: true}",
             "exactly one effect",
         ),
+        (
+            RULES,
+            "{fact: persons, at_least: 1}",
+            "{fact: persons, at_least: 1" + "0" * 400 + "}",
+            "too large",
+        ),
+        (RULES, "{from: 2024-03-01}", "{from: 2024-03-01, until: 2024-02-29}", "before the first"),
+        (RULES, "classes: [map.sensitive_place]", "classes: []", "never speaks"),
+        (RULES, "id: xa/recordings_act/art_3\n", "id: eu/recordings_act/art_3\n", "not of this order"),
         (RULES, "certainty: official", "certainty: sure", "'sure' is not known"),
         (RULES, "  source: {instrument: recordings_act, article: art. 3}\n", "", "'source' is missing"),
         (

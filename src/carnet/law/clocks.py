@@ -251,6 +251,8 @@ def moment(text: str, zones: Iterable[ZoneInfo], where: str) -> datetime:
         raise InputError(
             "a day alone is no moment", where=where, remedy="add the time of day: 2026-11-22T10:00+01:00"
         )
+    if not date.min.year < read.year < date.max.year:  # the first and the last have no neighbour to count in
+        raise InputError("no period is counted from that year", where=where, remedy="check the year")
     if read.tzinfo is not None:
         return read.astimezone(UTC)
     found: set[datetime] = set()

@@ -30,6 +30,7 @@ from carnet.law.rules import Parameter, Rule
 from carnet.model.vocabulary import covers, may_be
 
 _ALWAYS = closure(Always())
+_LARGEST = 10**15
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -245,6 +246,8 @@ class Compiler:
                 and isinstance(value, int | float)
                 and not isinstance(value, bool)
             )
+            if good and not abs(value) <= _LARGEST:
+                raise node.error("the number is too large to be exact", "no law counts beyond 10^15")
         elif entry.type == "bool":
             good = operator == "is" and isinstance(value, bool)
         elif entry.type == "list":

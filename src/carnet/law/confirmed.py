@@ -8,7 +8,7 @@ digest of what was compared: when the rule or value is changed afterwards, the c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -66,6 +66,28 @@ def read_confirmations(node: Node) -> tuple[Confirmation, ...]:
             )
         )
     return tuple(out)
+
+
+def with_terms(rule: Rule, terms: Mapping[str, Any]) -> Rule:
+    """Add to what a rule says the terms that it uses: whoever compared the rule compared these meanings too."""
+    used: dict[str, Any] = {}
+    left = list(_used(rule.written))
+    while left:
+        name = left.pop()
+        if name in terms and name not in used:
+            used[name] = terms[name]
+            left += _used(terms[name])
+    return replace(rule, written={**rule.written, "terms": used}) if used else rule
+
+
+def _used(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("term"), str):
+            yield value["term"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _used(one)
 
 
 def definition_of(what: Rule | DatedValue, parameter: Parameter | None = None) -> str:

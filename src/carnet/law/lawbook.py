@@ -19,7 +19,7 @@ from typing import Any
 
 from carnet.errors import LawbookError
 from carnet.law.compiled import OrderLaw, check_order, compile_order
-from carnet.law.confirmed import CONFIRMED, Confirmation, confirm, read_confirmations
+from carnet.law.confirmed import CONFIRMED, Confirmation, confirm, read_confirmations, with_terms
 from carnet.law.held import HeldOrder, is_held_only, read_held
 from carnet.law.reading import Node
 from carnet.law.register import Register, read_register
@@ -207,7 +207,9 @@ def _order(
         top.keys(("rules",))
         rules += [read_rule(one, instruments) for one in top["rules"].each()]
     confirmations = read_confirmations(node(CONFIRMED)) if f"{folder}/{CONFIRMED}" in texts else ()
-    marked, parameters = confirm(tuple(rules), parameters, confirmations)
+    terms = {name: one.value for name, one in index["terms"].items()} if "terms" in index else {}
+    read = tuple(with_terms(one, terms) for one in rules)
+    marked, parameters = confirm(read, parameters, confirmations)
     countries = index["countries"]
     if folder == COMPANY:
         _check_overlay(index, marked)
@@ -266,6 +268,12 @@ def _check_rules(order: Order, vocabulary: Vocabulary, seen: dict[str, str]) -> 
         if rule.id in seen:
             raise LawbookError(
                 f"the rule {rule.id} is there twice", where=rule.place, remedy="rename one of them"
+            )
+        if not rule.id.startswith(f"{order.folder}/"):
+            raise LawbookError(
+                f"the rule {rule.id} is not of this order",
+                where=rule.place,
+                remedy=f"begin its id with {order.folder}/",
             )
         seen[rule.id] = rule.place
         for name in rule.classes or ():

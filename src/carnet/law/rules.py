@@ -93,7 +93,7 @@ class Rule:
         when: the condition as written; compiled for a day by `carnet.law.compiled`.
         effect: one of `EFFECTS`, with its details.
         confirmed: who compared it with the official text, and when; `None` where nobody did.
-        written: the rule as its file writes it.
+        written: the rule as its file writes it, with the terms that it uses.
     """
 
     id: str
@@ -229,6 +229,12 @@ def read_rule(node: Node, instruments: Mapping[str, Instrument]) -> Rule:
         raise node["effect"].error("a rule has exactly one effect", "split it into two rules")
     effect, detail = effects[0]
     node["effect"].keys((), EFFECTS)
+    start = node["in_force"]["from"].day()
+    end = node["in_force"]["until"].day() if "until" in node["in_force"] else None
+    if end is not None and end < start:
+        raise node["in_force"].error("the last day is before the first", "exchange them, or correct one")
+    if "classes" in node and not node["classes"].words():
+        raise node["classes"].error("a rule about no class never speaks", 'name a class, or all: ["*"]')
     instrument, article, cite = cite_of(node["source"], instruments)
     certainty = node["certainty"].certainty()
     duties: tuple[Duty, ...] = ()
@@ -248,8 +254,8 @@ def read_rule(node: Node, instruments: Mapping[str, Instrument]) -> Rule:
         says=node["says"].text(),
         when=node.get("when"),
         classes=node["classes"].words() if "classes" in node else None,
-        start=node["in_force"]["from"].day(),
-        end=node["in_force"]["until"].day() if "until" in node["in_force"] else None,
+        start=start,
+        end=end,
         exception_to=node["exception_to"].text() if "exception_to" in node else None,
         reading=_reading(node["reading"]) if "reading" in node else None,
         duties=duties,

@@ -14,6 +14,7 @@ from carnet.law.confirmed import CONFIRMED, Confirmation, definition_of, entry, 
 from carnet.law.lawbook import load_lawbook
 from carnet.law.reading import Node
 
+_NOTHING = f"sha256:{hashlib.sha256().hexdigest()}"
 _HEAD = (
     "# Comparisons with the official text, written by carnet law confirm. One entry for each rule or value.\n"
 )
@@ -37,6 +38,12 @@ def confirm(name: str, *, by: str, text: Path, start: str | None, lawbook: Path)
             where=str(text),
             remedy="name the document that you compared it with",
         ) from error
+    if digest == _NOTHING:
+        raise UnreadableError(
+            "the official text is empty",
+            where=str(text),
+            remedy="name the document that you compared it with",
+        )
     day: date | None = None
     if parameter is not None:
         days = [one.start for one in parameter.values]

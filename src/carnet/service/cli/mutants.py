@@ -242,6 +242,8 @@ def mutants(
     show: bool,
 ) -> None:
     """Run the hunt and print it."""
+    if not 0 <= least <= 1:
+        raise InputError("--least is a share from 0 to 1", remedy="write 95 % as 0.95")
     book = load_lawbook(lawbook)
     folder = lawbook or default_folder()
     read = read_all([*sorted(folder.glob("*/cases/*.yaml")), *cases])
