@@ -198,3 +198,29 @@ def test_the_command_refuses_and_says_what_to_do(arguments, says, capsys, monkey
     assert caught.value.code not in (0, None)
     assert says in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def shown(capsys, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(["law", "show", *arguments])
+    assert caught.value.code in (0, None)
+    return capsys.readouterr().out
+
+
+def test_the_text_is_english_unless_another_language_is_asked_for(capsys):
+    english = shown(capsys, "cn/guide_2026/g7")
+    assert "the longer side of the largest real face, as measured: at least 32 px" in english
+    assert "判定条件" not in english
+    chinese = shown(capsys, "cn/guide_2026/g7", "--lang", "zh")
+    assert "最大真实人脸检测框的较长边达到或者超过32像素" in chinese
+    assert "WE CHECK" not in chinese
+    both = shown(capsys, "cn/guide_2026/g7", "--lang", "both")
+    assert "WE CHECK" in both
+    assert "判定条件" in both
+
+
+def test_the_text_holds_fragments_only_where_they_are_held(capsys):
+    assert "WORDS OF THE LAW THAT WE HOLD\n  ……不满10万人……" in shown(
+        capsys, "cn/flow_2024/art_5_small_volume"
+    )
+    assert "WORDS OF THE LAW" not in shown(capsys, "cn/guide_2026/g7")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
-from carnet.law.lawbook import Lawbook, Order
+from carnet.law.lawbook import Order
 from carnet.law.reading import Node
-from carnet.law.rules import Parameter, Rule
+from carnet.law.rules import Parameter
+from carnet.law.sheet import Line, Sheet, parameters_of
 
 _WORDS = {
     "is": "is",
@@ -61,9 +61,36 @@ def _operand(value: Any, order: Order) -> str:
     return str(value)
 
 
-def rule_page(lawbook: Lawbook, rule: Rule, day: date) -> str:
-    """Give a rule's page as of a day."""
-    order = next(one for one in lawbook.orders.values() if rule in one.rules)
+def _lines(line: Line, depth: int, *, chinese: bool) -> list[str]:
+    words = line.words.zh if chinese and line.words.zh is not None else line.words.en
+    out = [f"{'  ' * depth}{words}"]
+    for one in line.parts:
+        out += _lines(one, depth + 1, chinese=chinese)
+    return out
+
+
+def _law(sheet: Sheet, language: str) -> list[str]:
+    """Say what is checked and what follows, once in each language asked for."""
+    out: list[str] = []
+    if language != "zh":
+        out += ["", "WE CHECK", *_lines(sheet.condition, 1, chinese=False)]
+        out += ["", "THEN", f"  {sheet.then.en}", f"  {sheet.says.en}"]
+    if language != "en":
+        then, says = sheet.then.zh or sheet.then.en, sheet.says.zh or sheet.says.en
+        if sheet.title.zh is not None:
+            out += ["", sheet.title.zh]
+        out += ["", "判定条件", *_lines(sheet.condition, 1, chinese=True), f"  {then}", f"  {says}"]
+    return out
+
+
+def rule_page(sheet: Sheet, language: str = "en") -> str:
+    """Give a rule's page as text.
+
+    Args:
+        sheet: what the page says.
+        language: of the condition and what follows: `en`, `zh` or `both`; all else is in English.
+    """
+    rule, order, day = sheet.rule, sheet.order, sheet.day
     instrument = order.instruments[rule.instrument]
     until = f" to {rule.end.isoformat()}" if rule.end else ""
     state = "in force" if rule.in_force(day) else "not in force"
@@ -79,28 +106,19 @@ def rule_page(lawbook: Lawbook, rule: Rule, day: date) -> str:
         out.append(f"  {rule.confirmed or order.read}.")
     if instrument.note:
         out.append(f"  {instrument.note}")
-    if rule.classes is not None:
-        covers = "everything" if rule.classes == ("*",) else ", ".join(rule.classes)
-        out += ["", "IT SPEAKS OF", f"  {covers}"]
-    out += [
-        "",
-        "WE CHECK",
-        *condition_words(rule.when, order),
-        "",
-        "THEN",
-        f"  {_effect(rule)}",
-        f"  {rule.says}",
-    ]
-    used = [
-        p for name, p in order.parameters.items() if rule.when is not None and name in str(rule.when.value)
-    ]
-    for parameter in used:
+    if sheet.fragments:
+        out += [
+            "",
+            "WORDS OF THE LAW THAT WE HOLD",
+            *(f"  ……{one.words}…… ({one.source})" for one in sheet.fragments),
+        ]
+    out += _law(sheet, language)
+    for parameter in parameters_of(rule, order):
         out += ["", *_numbers(parameter)]
     if rule.exception_to:
         out += ["", f"EXCEPTION TO {rule.exception_to}"]
-    exceptions = [one for one in order.rules if one.exception_to == rule.id]
-    if exceptions:
-        out += ["", "EXCEPTIONS", *(f"  {one.cite}, {one.title} [{one.id}]" for one in exceptions)]
+    if sheet.exceptions:
+        out += ["", "EXCEPTIONS", *(f"  {one.cite}, {one.title} [{one.id}]" for one, _ in sheet.exceptions)]
     if rule.duties:
         out += ["", "DUTIES"]
         out += [f"  {d.when}: {d.who}: {d.what}{', ' + d.by if d.by else ''} ({d.cite})" for d in rule.duties]
@@ -112,33 +130,6 @@ def rule_page(lawbook: Lawbook, rule: Rule, day: date) -> str:
             f"  {rule.reading.note} ({rule.reading.by}, {rule.reading.date}.{support})",
         ]
     return "\n".join([*out, ""])
-
-
-def _effect(rule: Rule) -> str:
-    detail = rule.detail
-    match rule.effect:
-        case "determines":
-            return f"the content is {detail.replace('_', ' ')}"
-        case "exempts":
-            return f"no route is needed for it as {' or '.join(detail['from'])} ({detail['as']})"
-        case "requires" | "offers":
-            return f"route: {' or '.join(detail['routes']).replace('_', ' ')}"
-        case "satisfies":
-            return f"carried by {detail['by']}"
-        case "prerequisite":
-            return f"first: {detail['what'].replace('_', ' ')}"
-        case "prohibits":
-            return "it may not go"
-        case "permits":
-            return "it may go"
-        case "exceptional":
-            return f"for the single case: {detail}"
-        case "relies_on":
-            return f"no route is needed ({detail})"
-        case "owes":
-            return "duties are owed"
-        case _:
-            return "it is reported, and decides nothing"
 
 
 def _numbers(parameter: Parameter) -> list[str]:

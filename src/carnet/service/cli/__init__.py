@@ -37,6 +37,7 @@ EXTRAS: dict[str, str] = {
     **dict.fromkeys(("cv2", "openvino"), "vision"),
     **dict.fromkeys(("fastapi", "httpx", "starlette", "uvicorn"), "node"),
     "numpy": "recordings,vision",
+    "reportlab": "print",
 }
 """Which extra brings which library: a command that misses one says so, wherever it was imported."""
 

@@ -26,7 +26,7 @@ from carnet.law.casebook import (
 from carnet.law.checks import check_cases
 from carnet.law.lawbook import Lawbook, default_folder, load_lawbook
 from carnet.law.orders import read_data
-from carnet.law.pages import parameter_page, rule_page
+from carnet.law.pages import parameter_page
 from carnet.law.rules import Parameter
 
 app = typer.Typer(pretty_exceptions_enable=False, add_completion=False, no_args_is_help=True)
@@ -51,7 +51,10 @@ def show(
     ],
     on: Annotated[str | None, typer.Option("--on", help="As of this day.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a rule's page to this file, as HTML.")] = None,
-    lang: Annotated[str, typer.Option(help="Of the HTML page: en, zh or both.")] = "both",
+    pdf: Annotated[Path | None, typer.Option(help="Write a rule's page to this file, as PDF.")] = None,
+    lang: Annotated[
+        str | None, typer.Option(help="en, zh or both. Text is English unless said, HTML and PDF are both.")
+    ] = None,
     lawbook: LawbookOption = None,
 ) -> None:
     """Show a rule, a parameter, a clock, a fine or a route as a page for lawyers.
@@ -60,14 +63,15 @@ def show(
     """
     book = load_lawbook(lawbook)
     rule, parameter = book.rule(name), book.parameter(name)
-    if html is not None:
-        from carnet.service.cli.rule_page import write_page
+    if rule is not None or html is not None or pdf is not None:
+        from carnet.service.cli.rule_page import text_of, write_page
 
         if rule is None:
-            raise InputError(f"{name} is no rule", remedy="pages show rules; leave --html out")
-        write_page(book, rule, _day(on), html=html, language=lang, folder=lawbook)
-    elif rule is not None:
-        sys.stdout.write(rule_page(book, rule, _day(on)))
+            raise InputError(f"{name} is no rule", remedy="leave --html and --pdf out")
+        if html is None and pdf is None:
+            sys.stdout.write(text_of(book, rule, _day(on), lang or "en", lawbook))
+        else:
+            write_page(book, rule, _day(on), html=html, pdf=pdf, language=lang or "both", folder=lawbook)
     elif parameter is not None:
         sys.stdout.write(parameter_page(parameter))
     else:

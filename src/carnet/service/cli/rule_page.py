@@ -1,4 +1,4 @@
-"""`carnet law show --html`: a rule's page as a file."""
+"""`carnet law show --html` and `--pdf`: a rule's page as a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from carnet.errors import InputError, UnreadableError
 from carnet.law.lawbook import Lawbook, default_folder
+from carnet.law.pages import rule_page
 from carnet.law.rules import Rule
 from carnet.law.sheet import Sheet, sheet_of
 from carnet.law.words import Words, read_words
@@ -36,22 +37,38 @@ def page_of(
     return sheet, cases_of(book, sheet.order, rule, cases, words), words
 
 
+def _known(language: str) -> str:
+    if language not in LANGUAGES:
+        raise InputError(
+            f"the language {language!r} is not known", where="--lang", remedy="one of: en, zh, both"
+        )
+    return language
+
+
+def text_of(book: Lawbook, rule: Rule, day: date, language: str, folder: Path | None) -> str:
+    """Give a rule's page as text."""
+    return rule_page(sheet_of(book, rule, day, words_of(book, folder)), _known(language))
+
+
 def write_page(
     book: Lawbook,
     rule: Rule,
     day: date,
     *,
-    html: Path,
+    html: Path | None,
+    pdf: Path | None,
     language: str,
     folder: Path | None,
 ) -> None:
-    """Write the page to a file, and say so."""
-    if language not in LANGUAGES:
-        raise InputError(
-            f"the language {language!r} is not known", where="--lang", remedy="one of: en, zh, both"
-        )
+    """Write the page to the files that are named, and say so."""
+    _known(language)
     sheet, cases, words = page_of(book, rule, day, folder)
-    _write(html, rule_html(sheet, cases, words, language).encode())
+    if html is not None:
+        _write(html, rule_html(sheet, cases, words, language).encode())
+    if pdf is not None:
+        from carnet.service.pages.rule_pdf import rule_pdf
+
+        _write(pdf, rule_pdf(sheet, cases, words, language))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -22,6 +22,8 @@ _FIELD = re.compile(r"^(contents\.[^.]+\.)?(.*facts\.)?")
 """Where a fact stands in a movement, before its name."""
 _EACH = 4
 """Rows of one kind and answer that a page shows; it says how many more there are."""
+_ASKED = 6
+"""Rows that a page shows of cases in which something is unknown, each asking for something else."""
 _ON, _BESIDE, _UNKNOWN, _NAMED, _SPEAKS, _NOT_YET, _SILENT = range(7)
 _WHY = {
     _ON: Pair("on the number", "恰在数值上"),
@@ -131,10 +133,15 @@ def cases_of(
         unique.setdefault((shown.title, shown.day), shown)
     rows: list[Shown] = []
     kinds: Counter[tuple[str, str]] = Counter()
+    asked = 0
     for shown in unique.values():
-        kinds[shown.why.en, shown.answer.en] += 1
-        if kinds[shown.why.en, shown.answer.en] <= _EACH:
-            rows.append(shown)
+        kind = (shown.why.en, shown.answer.en)
+        kinds[kind] += 1
+        unknown = shown.why is _WHY[_UNKNOWN]
+        if kinds[kind] > (1 if unknown else _EACH) or (unknown and asked == _ASKED):
+            continue
+        asked += unknown
+        rows.append(shown)
     return tuple(rows), len(unique) - len(rows)
 
 
