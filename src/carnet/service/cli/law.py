@@ -24,6 +24,7 @@ from carnet.law.casebook import (
     read_cases,
 )
 from carnet.law.checks import check_cases
+from carnet.law.consistency import check_texts
 from carnet.law.lawbook import Lawbook, default_folder, load_lawbook
 from carnet.law.orders import read_data
 from carnet.law.pages import parameter_page
@@ -189,7 +190,9 @@ def check(as_json: JsonOption = False, lawbook: LawbookOption = None) -> None:
     paths = sorted(folder.glob("*/cases/*.yaml"))
     cases = read_all(paths) if paths else []
     score = run_cases(cases, book)
-    problems: list[dict[str, Any]] = [one.to_mapping() for one in check_cases(book, cases)]
+    problems: list[dict[str, Any]] = [
+        one.to_mapping() for one in (*check_texts(book), *check_cases(book, cases))
+    ]
     problems += [
         {"rule": one.case.id, "place": one.case.place, "what": "; ".join(one.reasons)}
         for one in score.results
