@@ -202,6 +202,9 @@ contents:
     [
         ("persons: 3", "person: 3", "the field 'person' is not known", "line 10, contents[0].person"),
         ("persons: 3", "persons: -1", "below zero", "line 10, contents[0].persons"),
+        ("persons: 3", "persons: 1" + "0" * 400, "too large", "line 10, contents[0].persons"),
+        ("persons: 3", "facts: {hours: 1" + "0" * 400 + "}", "too large", "contents[0].facts.hours"),
+        ("activity: other", 'title: "\\e[31mred"\nactivity: other', "control character", "line 6, title"),
         ("persons: 3", "persons: many", "a whole number is wanted", "line 10"),
         ("origin: CN", "origin: China", "the country 'China' is not known", "line 2, origin"),
         ("activity: other", "activity: otherr", "the activity 'otherr' is not known", "line 6, activity"),

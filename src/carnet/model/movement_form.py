@@ -19,6 +19,8 @@ from carnet.model.yaml12 import Document, read_yaml
 
 _DATA_CLASS = re.compile(r"[a-z_]+(\.[a-z_]+)*")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LARGEST = 10**15
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FACT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 Read = Callable[[Any, str, Document], Any]
@@ -43,7 +45,14 @@ def _kind_of(value: Any) -> str:
 def _text(value: Any, path: str, doc: Document) -> str:
     if not isinstance(value, str):
         raise _refuse(doc, path, f"text is wanted, {_kind_of(value)} was given", "quote the value")
+    if _CONTROL.search(value):  # it would reach the terminal of whoever reads the decision
+        raise _refuse(doc, path, "the text holds a control character", "write it without")
     return value
+
+
+def _exact(value: float, path: str, doc: Document) -> None:
+    if value > _LARGEST:  # sums of such numbers are not exact, and no law counts so far
+        raise _refuse(doc, path, "the number is too large", "the largest is 10^15")
 
 
 def _flag(value: Any, path: str, doc: Document) -> bool:
@@ -59,6 +68,7 @@ def _count(value: Any, path: str, doc: Document) -> int:
         raise _refuse(doc, path, f"a whole number is wanted, {_kind_of(value)} was given", "give a number")
     if value < 0:
         raise _refuse(doc, path, "the number is below zero", "a count starts at 0")
+    _exact(value, path, doc)
     return value
 
 
@@ -67,6 +77,7 @@ def _amount(value: Any, path: str, doc: Document) -> int | float:
         raise _refuse(doc, path, f"a number is wanted, {_kind_of(value)} was given", "give a number")
     if value < 0:
         raise _refuse(doc, path, "the number is below zero", "an amount starts at 0")
+    _exact(value, path, doc)
     return value
 
 
@@ -130,6 +141,10 @@ def _facts(value: Any, path: str, doc: Document) -> dict[str, m.FactValue]:
         if isinstance(one, list | tuple):
             out[name] = tuple(_text(item, f"{here}[{number}]", doc) for number, item in enumerate(one))
         elif isinstance(one, bool | int | float | str):
+            if isinstance(one, str):
+                _text(one, here, doc)
+            else:
+                _exact(one, here, doc)
             out[name] = one
         else:
             raise _refuse(
