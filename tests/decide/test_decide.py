@@ -49,6 +49,16 @@ def judged(form):
     return decide(parse_movement(form, source="t"), BOOK)
 
 
+def test_a_total_below_what_one_content_holds_relieves_of_nothing():
+    orders = {"name": "a", "data": "customer.order", "persons": 200_000}
+    orders["facts"] = {"necessary_for_contract_with_person": False}
+    said = {"activity": "sales", "facts": {"emergency_for_life_or_property": False}}
+    whole = judged(document([orders], **said, totals={"persons": 200_000}))
+    less = judged(document([orders], **said, totals={"persons": 1}))
+    assert whole.verdict is Verdict.CONDITIONAL
+    assert (less.verdict, less.routes) == (whole.verdict, whole.routes)
+
+
 CUSTOMERS = {"name": "c", "data": "customer.order", "persons": 100_000}
 
 

@@ -457,7 +457,7 @@ class Asking:
         sensitive = fact.endswith("sensitive")
         given = None if totals is None else totals.persons_sensitive if sensitive else totals.persons
         low, high = max(lows), sum(highs)
-        if given is not None and counted:
+        if given is not None and counted and given >= low:  # fewer than one content has: no total at all
             only = sensitive or all(
                 self.is_so(at, "sensitive_personal", spared=False) is False for at in range(self.count)
             )
@@ -465,7 +465,7 @@ class Asking:
             low = min(max(low, given if only else 0), high)
         if counted and all_new:
             # Who is not new is in some content, so the whole less all that is not new is new.
-            fresh_low, fresh_high = max(new_largest, low - old_total), min(new_total, high)
+            fresh_low, fresh_high = sorted((max(new_largest, low - old_total), min(new_total, high)))
         else:
             fresh_low, fresh_high = max(0.0, low - before[1]), high
         return (before[0] + fresh_low, before[1] + fresh_high)
