@@ -93,7 +93,8 @@ def check_step(state: State, step: Step, *, role: Role, person: PersonId, reques
     after = STEPS.get((state, step))
     if after is None:
         allowed = (
-            ", ".join(one.value for (source, one) in STEPS if source is state) or "nothing: it has ended"
+            ", ".join(one.value for (source, one) in STEPS if source is state and WHO[one])
+            or "nothing: it has ended, or the node is at it"
         )
         raise RequestStateError(
             f"a request that is {state.value} cannot take the step {step.value}; it can: {allowed}",
