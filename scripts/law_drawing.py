@@ -14,6 +14,7 @@ from typing import Any
 
 from carnet.errors import MovementError
 from carnet.law.casebook import read_cases
+from carnet.law.checks import ALWAYS_KNOWN
 from carnet.law.compiled import LiveRule, OrderLaw
 from carnet.law.conditions import MOVEMENT, All, AnyOf, Condition, Leaf, Not, Stated, Term
 from carnet.law.judge import Judge
@@ -45,25 +46,7 @@ def put(form: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 
 Goal = tuple[Leaf, bool | None]
 
-_SAID = frozenset(
-    {
-        "date",
-        "origin",
-        "held_in",
-        "destination",
-        "mode",
-        "activity",
-        "about",
-        "content.about",
-        "places",
-        "recipient_in",
-        "exporter.established_in",
-        "exporter.relation",
-        "recipient.established_in",
-        "safeguard.consent",
-        "safeguard.notice",
-    }
-)
+_SAID = ALWAYS_KNOWN | {"safeguard.consent", "safeguard.notice"}
 """What every movement says, or what follows from it: never unknown."""
 _PRESUMED: set[str] = set()
 """Facts that are presumed where nobody states them: never unknown either."""

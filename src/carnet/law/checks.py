@@ -21,6 +21,7 @@ from carnet.law.conditions import MOVEMENT, NUMERIC, Always, Leaf
 from carnet.law.confirmed import lapsed
 from carnet.law.judge import Judge
 from carnet.law.lawbook import Lawbook, Order
+from carnet.law.reading import named_under
 from carnet.law.situation import situation
 
 _DAY = timedelta(days=1)
@@ -119,7 +120,7 @@ def _orphans(order: Order) -> Iterator[Problem]:
         if name not in read:
             yield Problem(name, parameter.place, "no condition reads this parameter")
     for name, node in order.terms.items():
-        if name not in set(_terms(written)):
+        if name not in set(named_under(written, "term")):
             yield Problem(f"{order.folder}: {name}", node.doc.where(node.path), "no condition uses this term")
 
 
@@ -131,16 +132,6 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
     elif isinstance(value, dict):
         yield from _texts(list(value.values()))
-
-
-def _terms(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for one in value:
-            yield from _terms(one)
-    elif isinstance(value, dict):
-        if isinstance(value.get("term"), str):
-            yield value["term"]
-        yield from _terms(list(value.values()))
 
 
 def _watch(

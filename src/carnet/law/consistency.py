@@ -15,7 +15,7 @@ from typing import Any
 
 from carnet.law.checks import Problem
 from carnet.law.lawbook import Lawbook, Order
-from carnet.law.reading import Node
+from carnet.law.reading import Node, named_under
 from carnet.law.rules import Rule
 from carnet.model.vocabulary import may_be
 
@@ -202,7 +202,7 @@ def _unnamed(order: Order, lawbook: Lawbook) -> Iterator[Problem]:
     }
     read: set[str] = set()
     for path, text in mine.items():
-        read |= set(_instruments(Node.of_text(text, f"lawbook/{path}").value))
+        read |= set(named_under(Node.of_text(text, f"lawbook/{path}").value, "instrument"))
     whole = "\n".join(mine.values())
     top = f"{order.folder}/instruments.yaml"
     node = Node.of_text(lawbook.texts[top], f"lawbook/{top}")
@@ -214,13 +214,3 @@ def _unnamed(order: Order, lawbook: Lawbook) -> Iterator[Problem]:
                 "nothing names this text of law: name it where it carries something, take it out, or say in a note "
                 "why it is held",
             )
-
-
-def _instruments(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for one in value:
-            yield from _instruments(one)
-    elif isinstance(value, dict):
-        if isinstance(value.get("instrument"), str):
-            yield value["instrument"]
-        yield from _instruments(list(value.values()))

@@ -109,3 +109,14 @@ class Node:
     def certainty(self) -> str:
         """Give a certainty mark."""
         return self.word(CERTAINTIES, "the certainty")
+
+
+def named_under(value: Any, key: str) -> Iterator[str]:
+    """Give every text that stands under a key, however deep."""
+    if isinstance(value, list):
+        for one in value:
+            yield from named_under(one, key)
+    elif isinstance(value, dict):
+        if isinstance(value.get(key), str):
+            yield value[key]
+        yield from named_under(list(value.values()), key)

@@ -99,16 +99,19 @@ class Movements:
     def plan(self, recording: RecordingId, undertaking: Undertaking) -> Plan:
         """Give the least that must be taken out, or done, so that it may go."""
         movement = self.movement(recording, undertaking)
-        self._judge(movement)
+        self._check_adopted()
         return plan(parse_movement(movement, source="catalog"), self._node.lawbook)
 
     def _judge(self, movement: Mapping[str, Any]) -> Decision:
+        self._check_adopted()
+        return decide(parse_movement(movement, source="catalog"), self._node.lawbook)
+
+    def _check_adopted(self) -> None:
         if self._declarations.adopted_lawbook(self.today()) != self._node.lawbook.digest:
             raise RefusedError(
                 "no officer of this node has adopted the lawbook that it has",
                 remedy="the officer reads what changed and adopts it: carnet node adopt",
             )
-        return decide(parse_movement(movement, source="catalog"), self._node.lawbook)
 
     def _sent(self) -> Sent:
         """Count what this node has released since 1 January, from the released movements.
