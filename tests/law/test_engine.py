@@ -22,6 +22,7 @@ from carnet.law.judge import Judge
 from carnet.law.lawbook import load_lawbook
 from carnet.law.memory import numbers_read
 from carnet.law.situation import situation
+from carnet.model.decision import Verdict
 from carnet.model.movement import parse_movement
 
 BOOK = load_lawbook()
@@ -256,6 +257,39 @@ def test_a_number_of_the_wrong_type_is_refused_however_well_its_kind_is_known(va
     wrong = replace(asked(5), contents=(replace(asked(5).contents[0], facts={"faces_px_max": value}),))
     with pytest.raises(MovementError):
         decide(wrong, BOOK)
+
+
+def test_more_new_persons_than_there_are_contradict_however_well_the_kind_is_known():
+    def asked(new):
+        return parse_movement(
+            {
+                "movement": "v1",
+                "date": "2026-11-21",
+                "origin": "CN",
+                "destination": "DE",
+                "exporter": {
+                    "established_in": "CN",
+                    "critical_infrastructure": False,
+                    "free_trade_zone": None,
+                },
+                "recipient": {"established_in": "DE"},
+                "activity": "connected_operation",
+                "year_to_date": {"persons": 0, "persons_sensitive": 0},
+                "contents": [
+                    {"name": "c", "data": "customer.order", "persons": 70_000, "persons_new_this_year": new}
+                ],
+            },
+            source="t",
+        )
+
+    for new in (60_000, 61_000, 62_000, 70_000):
+        assert "contents.c.persons_new_this_year" not in [
+            one.fact for one in decide(asked(new), BOOK).missing
+        ]
+    wrong = decide(asked(70_001), BOOK)
+    assert wrong.verdict is Verdict.UNDECIDED
+    assert "contents.c.persons_new_this_year" in [one.fact for one in wrong.missing]
+    assert "70001 of 70000 persons cannot be new" in (wrong.entry("CN").note or "")
 
 
 def test_rules_that_are_left_out_are_false_by_the_tree():

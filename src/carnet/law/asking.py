@@ -439,20 +439,24 @@ class Asking:
         before = self._before(fact)
         counted = self._counted(fact)
         lows, highs = [0.0], [0.0]
-        all_new = True
         new_largest, new_total, old_total = 0.0, 0.0, 0.0
+        some_open = False
         for at, truth in counted:
             low, high = self.own[at].get("persons", EVERYTHING)
-            low = low if truth is True else 0
-            lows.append(low)
-            highs.append(high)
             fresh = self.own[at].get("persons_new_this_year")
             if fresh is None:
-                all_new = False
+                # All may be new; at least those are whom the year so far has no room for.
+                some_open = True
+                fresh = max(0.0, low - before[1]), high
             else:
-                new_largest = max(new_largest, fresh[0] if truth is True else 0)
-                new_total += fresh[1]
                 old_total += max(0.0, high - fresh[0])
+                low = max(low, fresh[0])
+            lows.append(low if truth is True else 0)
+            highs.append(high)
+            new_largest = max(new_largest, fresh[0] if truth is True else 0)
+            new_total += fresh[1]
+        # Whoever is in contents that name no new persons was sent before at most once, in all of them together.
+        old_total += before[1] if some_open else 0.0
         totals = self.movement.totals
         sensitive = fact.endswith("sensitive")
         given = None if totals is None else totals.persons_sensitive if sensitive else totals.persons
@@ -463,11 +467,8 @@ class Asking:
             )
             high = min(high, given)
             low = min(max(low, given if only else 0), high)
-        if counted and all_new:
-            # Who is not new is in some content, so the whole less all that is not new is new.
-            fresh_low, fresh_high = sorted((max(new_largest, low - old_total), min(new_total, high)))
-        else:
-            fresh_low, fresh_high = max(0.0, low - before[1]), high
+        # Who is not new is in some content, so the whole less all that is not new is new.
+        fresh_low, fresh_high = sorted((max(new_largest, low - old_total), min(new_total, high)))
         return (before[0] + fresh_low, before[1] + fresh_high)
 
     def _year_names(self, fact: str) -> tuple[tuple[str, str], ...]:

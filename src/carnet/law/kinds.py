@@ -26,7 +26,7 @@ from carnet.law.judge import Judge
 from carnet.law.lawbook import Order
 from carnet.law.memory import Cuts, Years, cells_of, near, numbers_read, years_seen
 from carnet.law.register import Register
-from carnet.law.situation import Situation
+from carnet.law.situation import Situation, too_many_new
 from carnet.model.decision import ContentAnswer, Decision, Entry, Finding
 from carnet.model.movement import Movement, Safeguard
 
@@ -103,7 +103,8 @@ def outline(movement: Movement, day: Any, register: Register) -> Outline | None:
             if value is not None:
                 good = good and value.__class__ is int and value >= 0
                 numbers.append(value)
-        good = good and _facts(content.facts, register, key, numbers)
+        # A content that contradicts itself is judged by itself.
+        good = good and _facts(content.facts, register, key, numbers) and not too_many_new(content)
     return (tuple(key), numbers) if good else None
 
 

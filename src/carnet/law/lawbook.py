@@ -21,6 +21,7 @@ from carnet.errors import LawbookError
 from carnet.law.compiled import OrderLaw, check_order, compile_order
 from carnet.law.confirmed import CONFIRMED, Confirmation, confirm, read_confirmations, with_terms
 from carnet.law.held import HeldOrder, is_held_only, read_held
+from carnet.law.kept import keep, take
 from carnet.law.reading import Node
 from carnet.law.register import Register, read_register
 from carnet.law.rules import Instrument, Parameter, Rule, read_instruments, read_parameter, read_rule
@@ -377,7 +378,9 @@ def default_folder() -> Path:
 
 
 @lru_cache(maxsize=4)
-def _load(folder: Path, company: Path | None, stamp: tuple[tuple[str, int, int], ...]) -> Lawbook:
+def _load(
+    folder: Path, company: Path | None, stamp: tuple[tuple[str, int, int], ...], *, kept: bool
+) -> Lawbook:
     del stamp
     texts = _read_folder(folder)
     if company is not None:
@@ -386,10 +389,17 @@ def _load(folder: Path, company: Path | None, stamp: tuple[tuple[str, int, int],
                 "the lawbook holds company rules already", where=str(folder), remedy="keep one of the two"
             )
         texts |= {f"{COMPANY}/{path}": text for path, text in _read_folder(company).items()}
-    return lawbook_from_texts(texts)
+    if not kept:
+        return lawbook_from_texts(texts)
+    known = take(lawbook_digest(texts), texts)
+    if known is not None:
+        return known
+    book = lawbook_from_texts(texts)
+    keep(book)
+    return book
 
 
-def load_lawbook(folder: Path | None = None, company: Path | None = None) -> Lawbook:
+def load_lawbook(folder: Path | None = None, company: Path | None = None, *, kept: bool = False) -> Lawbook:
     """Load a lawbook from a folder; by default the one that is shipped with carnet.
 
     A folder that did not change since it was read last in this process is not read again.
@@ -397,6 +407,8 @@ def load_lawbook(folder: Path | None = None, company: Path | None = None) -> Law
     Args:
         folder: the lawbook's folder.
         company: a folder with a company's own rules, which may only tighten.
+        kept: take what an earlier process read and checked from the same texts, and leave it for the next
+            (`carnet.law.kept`). A node never does.
 
     Raises:
         LawbookError: with file, line and remedy.
@@ -407,4 +419,6 @@ def load_lawbook(folder: Path | None = None, company: Path | None = None) -> Law
         if not one.is_dir():
             raise LawbookError("there is no such folder", where=str(one), remedy="name a lawbook's folder")
     found = [(path, os.stat(path)) for one in places for _, path in _files(one)]  # noqa: PTH116 - as above
-    return _load(place, company, tuple((path, state.st_mtime_ns, state.st_size) for path, state in found))
+    return _load(
+        place, company, tuple((path, state.st_mtime_ns, state.st_size) for path, state in found), kept=kept
+    )

@@ -172,6 +172,12 @@ class _Items:
             self.clashes[entry.name] = (have, implication.gives, implication.because)
 
 
+def too_many_new(content: Content) -> bool:
+    """Say whether more persons are new than the content is about: one of the two numbers is wrong."""
+    of, new = content.persons, content.persons_new_this_year
+    return of is not None and new is not None and new > of
+
+
 def _content_values(
     content: Content, number: int, register: Register, vocabulary: Vocabulary, values: dict[str, Any]
 ) -> tuple[dict[Key, Assumed], tuple[tuple[str, str], ...]]:
@@ -218,6 +224,10 @@ def _content_values(
         (f"{path}.{name}", f"{name} is given as {_said(have)}, and {because} says {_said(other)}")
         for name, (have, other, because) in items.clashes.items()
     )
+    if too_many_new(content):
+        values.pop("persons_new_this_year")
+        said = f"{content.persons_new_this_year} of {content.persons} persons cannot be new"
+        clashes += ((f"{path}.persons_new_this_year", said),)
     if content.data == UNKNOWN_CLASS:
         clashes += ((f"{path}.data", f"{content.name} is not classified yet"),)
     return claimed, clashes
