@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from carnet.formats import open_recording
 from carnet.formats.sniff import foreign_name
+from carnet.formats.text_files import TextReader
 from carnet.model.factsheet import ReadState
 
 STARTS = [
@@ -30,12 +31,11 @@ def test_an_empty_file_is_blocked_whatever_its_name(name):
 @pytest.mark.parametrize(
     ("head", "name"),
     [
-        (b"#ROSBAG V2.0\n", "ROS 1 bag"),
+        (b"#ROSBAG V1.2\n", "ROS 1 bag"),
         (b"UnFinMF 4.10", "unfinalised ASAM MDF"),
         (b"PAR1", "Parquet"),
         (b"Salted__12345678", "encrypted by OpenSSL"),
         (bytes(100), "zero bytes"),
-        (b'{"a": 1}', "JSON"),
         (b"\xef\xbb\xbf<gpx>", "XML"),
         (b"\x9a\x01\x02\x80", "no known kind, or encrypted"),
     ],
@@ -51,14 +51,18 @@ def test_files_of_other_formats_are_blocked_with_a_reason(shared):
     data = shared / "data"
     folders = ["mdf4", "gnss", "lidar", "osm", "asam", "api/bmw"]
     paths = [path for one in folders for path in sorted((data / one).iterdir()) if path.is_file()]
-    paths += sorted((data / "recordings").glob("*.bag"))
     assert len(paths) > 40
+    others = 0
     for path in paths:
         with path.open("rb") as file:
             reader = open_recording(file, path.name)
+            if isinstance(reader, TextReader):
+                continue
             assert list(reader.messages()) == []
         assert reader.state is ReadState.BLOCKED, path.name
         assert reader.reason
+        others += 1
+    assert others > 20
 
 
 @settings(max_examples=300, deadline=None)

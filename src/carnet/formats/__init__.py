@@ -17,10 +17,14 @@ from carnet.formats.sniff import (
     DBC,
     JPEG,
     MCAP,
+    MKV,
     MP4,
     PNG,
+    ROSBAG1,
+    SQLITE,
     foreign_name,
     head_of,
+    is_plain_text,
     known_format,
     length_of,
 )
@@ -54,6 +58,14 @@ def open_recording(
             from carnet.formats.mcap_read import McapReader
 
             return McapReader(source)
+        if form == ROSBAG1:
+            from carnet.formats.rosbag1_read import Bag1Reader
+
+            return Bag1Reader(source)
+        if form == SQLITE:
+            from carnet.formats.rosbag2_read import Bag2Reader
+
+            return Bag2Reader(source)
         if form in {JPEG, PNG}:
             from carnet.formats.picture import PictureReader
 
@@ -62,6 +74,10 @@ def open_recording(
             from carnet.formats.mp4_read import Mp4Reader
 
             return Mp4Reader(source, length)
+        if form == MKV:
+            from carnet.formats.mkv_read import MkvReader
+
+            return MkvReader(source, length)
         if form == CANDUMP:
             from carnet.formats.can import CandumpReader
 
@@ -75,5 +91,9 @@ def open_recording(
             f"reading {form} needs the library {error.name}",
             remedy=f"pip install 'carnet[{'vision' if error.name == 'cv2' else 'recordings'}]'",
         ) from error
+    if is_plain_text(head):
+        from carnet.formats.text_files import TextReader
+
+        return TextReader(source)
     del companions
     return BlockedReader(f"carnet does not read this: it is {foreign_name(head)}")

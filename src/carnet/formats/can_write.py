@@ -12,7 +12,7 @@ _CLASSIC_BYTES = 8
 
 
 def payload_place(message: Message) -> tuple[int, int]:
-    """Give where the eight payload bytes of a `can_msgs/msg/Frame` in CDR lie: first and behind the last.
+    """Give where the eight payload bytes of a `can_msgs/Frame` in CDR or ROS 1 lie: first and behind the last.
 
     All eight are given, whatever the frame's own length says: senders leave old bytes behind it.
 
@@ -20,13 +20,15 @@ def payload_place(message: Message) -> tuple[int, int]:
         UnreadableError: the bytes are not of that type.
     """
     data = message.data
+    ros1 = message.stream.encoding == "ros1"
     try:
-        order = "<" if data[1] & 1 else ">"
+        order = "<" if ros1 or data[1] & 1 else ">"
         (length,) = struct.unpack_from(f"{order}I", data, 12)
     except (struct.error, IndexError) as error:
         raise UnreadableError("a CAN frame is shorter than its type", where="message") from error
     # Encapsulation 4, stamp 8, text 4 + length; then id 4 (aligned), three flags, one length, eight bytes.
-    start = 4 + ((12 + length + 3) & ~3) + 8
+    # In ROS 1 a sequence number stands where the encapsulation does, and nothing is aligned.
+    start = 16 + length + 8 if ros1 else 4 + ((12 + length + 3) & ~3) + 8
     if start + _CLASSIC_BYTES > len(data):
         raise UnreadableError("a CAN frame is shorter than its type", where="message")
     return start, start + _CLASSIC_BYTES

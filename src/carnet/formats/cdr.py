@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -77,6 +77,11 @@ class Codec:
     def fields(self) -> tuple[FieldType, ...]:
         """Every leaf of the type, in order."""
         return self._fields
+
+    @property
+    def definitions(self) -> Mapping[str, Any]:
+        """What each type consists of, as the type store has it: by type, constants and fields."""
+        return self._store.fielddefs
 
     def _walk(self, name: str, prefix: str, depth: int) -> Iterator[FieldType]:
         if depth > _DEEPEST:

@@ -27,14 +27,19 @@ _MESSAGE = struct.Struct("<HIQQ")
 
 IMAGE_SCHEMAS = frozenset(
     {
-        "sensor_msgs/msg/CompressedImage",
         "sensor_msgs/CompressedImage",
-        "sensor_msgs/msg/Image",
         "sensor_msgs/Image",
         "foxglove.CompressedImage",
+        "foxglove.CompressedVideo",
         "foxglove.RawImage",
+        "foxglove_msgs/CompressedImage",
+        "foxglove_msgs/CompressedVideo",
+        "foxglove_msgs/RawImage",
+        "ffmpeg_image_transport_msgs/FFMPEGPacket",
     }
 )
+"""Types whose messages are pictures, without ROS 2's `/msg/`."""
+
 CAN_SCHEMAS = frozenset({"can_msgs/msg/Frame", "can_msgs/Frame"})
 
 
@@ -243,7 +248,7 @@ class McapReader(Reader):
             self.lose("a channel names a schema that the file does not hold")
         name = schema.name if schema else None
         kind = "messages"
-        if name in IMAGE_SCHEMAS:
+        if name is not None and name.replace("/msg/", "/", 1) in IMAGE_SCHEMAS:
             kind = "pictures"
         elif name in CAN_SCHEMAS:
             kind = "can"
@@ -256,6 +261,7 @@ class McapReader(Reader):
             encoding=encoding,
             number=number,
             metadata=metadata,
+            schema_data=schema.data if schema else b"",
         )
         for key, value in metadata.items():
             if value not in {"", "[]"}:

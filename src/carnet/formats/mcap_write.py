@@ -10,17 +10,16 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from carnet import __version__
-from carnet.formats.mcap_read import McapReader
 from carnet.formats.reader import Message, Stream
+from carnet.formats.writer import MessageCopy
 
 
-class McapCopy:
+class McapCopy(MessageCopy):
     """A writer that takes over what it needs from a reader's streams as messages come."""
 
-    def __init__(self, sink: IO[bytes], like: McapReader, profile: str) -> None:
+    def __init__(self, sink: IO[bytes], profile: str) -> None:
         from mcap.writer import CompressionType, Writer
 
-        self._like = like
         self._writer: Any = Writer(
             sink, compression=CompressionType.ZSTD, enable_crcs=True, enable_data_crcs=True
         )
@@ -35,21 +34,13 @@ class McapCopy:
             return
         schema = 0
         if stream.schema is not None:
-            key = (stream.schema, stream.schema_encoding, self._definition(stream))
+            key = (stream.schema, stream.schema_encoding, stream.schema_data)
             if key not in self._schemas:
                 self._schemas[key] = self._writer.register_schema(*key)
             schema = self._schemas[key]
         self._channels[stream.number] = self._writer.register_channel(
             topic, stream.encoding, schema, dict(metadata)
         )
-
-    def _definition(self, stream: Stream) -> bytes:
-        """Give the definition's own bytes: not every one is text."""
-        for schema in self._like.schemas.values():
-            same = (schema.name, schema.encoding) == (stream.schema, stream.schema_encoding)
-            if same and schema.data.decode("utf-8", "replace") == stream.schema_text:
-                return schema.data
-        return stream.schema_text.encode()
 
     def message(self, message: Message, data: bytes) -> None:
         """Write a message of a channel that was taken over, with other bytes or its own."""

@@ -36,7 +36,7 @@ _DULL_VALUES = frozenset(
 
 
 class Mp4Reader(Reader):
-    """An MP4 file."""
+    """An MP4 file; `cut` says why when it ends before its end."""
 
     format = "mp4"
 
@@ -44,6 +44,7 @@ class Mp4Reader(Reader):
         super().__init__()
         import av
 
+        self.cut: str | None = None
         self._av = av
         self._source = source
         self._length = length
@@ -121,12 +122,16 @@ class Mp4Reader(Reader):
                 self.lose("a box of the container has an impossible length: the rest was not looked at")
                 return
             if at + size > end:
-                self.lose("the file ends within a box: it is cut")
+                self._lose_end("the file ends within a box: it is cut")
                 size = end - at
             self._box(kind, start, at + size, depth)
             at += size
         if at < end and depth == 0:
             self.lose("there are bytes after the last box")
+
+    def _lose_end(self, why: str) -> None:
+        self.lose(why)
+        self.cut = why
 
     def _box(self, kind: bytes, start: int, end: int, depth: int) -> None:
         if kind in _CONTAINERS and depth < _DEEPEST:

@@ -60,7 +60,7 @@ def decode_picture(data: bytes | memoryview[int], form: str) -> NDArray[Any]:
             if height * width > MOST_PIXELS:
                 raise UnreadableError("the picture has more pixels than carnet opens")
             return simplejpeg.decode_jpeg(data, colorspace="BGR")  # type: ignore[no-any-return] # untyped
-        except ValueError as error:
+        except (ValueError, KeyError) as error:
             raise UnreadableError("the JPEG does not decode wholly") from error
     import cv2
     import numpy as np

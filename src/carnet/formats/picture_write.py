@@ -136,7 +136,7 @@ def decode_jpeg(data: bytes) -> NDArray[np.uint8]:
         pixels: Any = simplejpeg.decode_jpeg(
             data, colorspace="GRAY" if components == 1 else "BGR", strict=True
         )
-    except (ValueError, MemoryError) as error:
+    except (ValueError, KeyError, MemoryError) as error:
         raise UnreadableError("the JPEG is damaged", where="picture") from error
     return np.array(pixels, dtype=np.uint8)
 
@@ -154,7 +154,7 @@ def encode_jpeg(pixels: NDArray[np.uint8], like: bytes | None = None) -> bytes:
     if like is not None:
         try:
             subsampling = simplejpeg.decode_jpeg_header(like)[3]
-        except ValueError:
+        except (ValueError, KeyError):
             subsampling = "420"
     grey = pixels.shape[2] == 1
     made: bytes = simplejpeg.encode_jpeg(

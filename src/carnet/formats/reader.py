@@ -28,6 +28,7 @@ class Stream:
         encoding: how payloads are written: `cdr`, `json`, `jpeg`, `h264`, ...
         number: the file's own number for the stream.
         metadata: key and value pairs that the file keeps with the stream.
+        schema_data: the definition's own bytes; not every definition is text.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Stream:
     encoding: str = ""
     number: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)
+    schema_data: bytes = b""
 
     @property
     def withheld_name(self) -> str:

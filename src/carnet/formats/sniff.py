@@ -12,20 +12,20 @@ from typing import BinaryIO
 HEAD_BYTES = 4096
 
 MCAP, JPEG, PNG, MP4, CANDUMP, DBC = "mcap", "jpeg", "png", "mp4", "candump", "dbc"
+ROSBAG1, SQLITE, MKV = "rosbag1", "rosbag2", "mkv"
 
 _CANDUMP = re.compile(rb"\(\d{1,12}\.\d{1,9}\)[ \t]+\S{1,64}[ \t]+[0-9A-Fa-f]{3,8}#")
 _DBC = re.compile(rb"(?m)^(VERSION[ \t]+\"|NS_[ \t]*:|BS_[ \t]*:|BU_[ \t]*:|BO_ \d+ )")
 
 # (offset, bytes, what it is): kept, not read.
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"#ROSBAG V", "a ROS 1 bag"),
+    (0, b"#ROSBAG V", "a ROS 1 bag of another version than 2.0"),
     (0, b"MDF     ", "an ASAM MDF measurement"),
     (0, b"UnFinMF ", "an unfinalised ASAM MDF measurement"),
-    (0, b"SQLite format 3\x00", "an SQLite database (an older ROS 2 bag is one)"),
     (0, b"LOGG", "a Vector BLF log"),
     (0, b"PAR1", "a Parquet table"),
     (0, b"ARROW1", "an Arrow table"),
-    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (0, b"\x1aE\xdf\xa3", "a WebM video"),
     (0, b"RIFF", "a RIFF container (AVI, WAV or WebP)"),
     (0, b"OggS", "an Ogg container"),
     (0, b"ID3", "an MP3 sound file"),
@@ -74,6 +74,12 @@ def known_format(head: bytes) -> str | None:
     """Name the format that carnet reads and that these first bytes announce, else None."""
     if head.startswith(b"\x89MCAP"):
         return MCAP
+    if head.startswith(b"#ROSBAG V2.0\n"):
+        return ROSBAG1
+    if head.startswith(b"\x1aE\xdf\xa3") and b"matroska" in head[:80]:
+        return MKV
+    if head.startswith(b"SQLite format 3\x00"):
+        return SQLITE
     if head.startswith(b"\xff\xd8\xff"):
         return JPEG
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -87,6 +93,33 @@ def known_format(head: bytes) -> str | None:
     return None
 
 
+def _start_of_text(head: bytes) -> bytes:
+    return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+
+
+def is_text(head: bytes) -> bool:
+    """Say whether first bytes are text: without control characters, or UTF-16 by its mark."""
+    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or not head.translate(None, _TEXT)
+
+
+_OWN = (
+    b"#ROSBAG V",
+    b"\x89MCAP",
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"SQLite format 3\x00",
+    b"\x1aE\xdf\xa3",
+)
+
+
+def is_plain_text(head: bytes) -> bool:
+    """Say whether first bytes are a text that no other description fits: JSON, a table or plain lines."""
+    foreign = any(head[at : at + len(sign)] == sign for at, sign, _ in _FOREIGN)
+    # The first letters of a recording are no text.
+    cut = any(sign.startswith(head) for sign in (*_OWN, *(sign for at, sign, _ in _FOREIGN if not at)))
+    return bool(head) and not foreign and not cut and is_text(head) and _start_of_text(head) != b"<"
+
+
 def foreign_name(head: bytes) -> str:
     """Say in words what a file that carnet does not read seems to be."""
     for offset, signature, name in _FOREIGN:
@@ -94,11 +127,6 @@ def foreign_name(head: bytes) -> str:
             return name
     if not head.strip(b"\x00"):
         return "nothing but zero bytes"
-    if not head.translate(None, _TEXT):
-        start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-        if start[:1] == b"<":
-            return "an XML or HTML text"
-        if start[:1] in {b"{", b"["}:
-            return "a JSON text"
-        return "a text of no known kind"
+    if is_text(head):
+        return "an XML or HTML text" if _start_of_text(head) == b"<" else "a text"
     return "of no known kind, or encrypted"

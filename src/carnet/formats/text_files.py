@@ -1,0 +1,269 @@
+"""Texts: JSON, one JSON document a line, tables with separators (CSV), and plain lines.
+
+The encoding is UTF-8, UTF-16 with its mark, or GB 18030, whichever the whole file is valid in; anything else is
+blocked. Records come out as JSON messages without a time, so that a field is classified like a message's field:
+a table's row by its header, a long list's elements one by one. Lines of a plain text have the one field `text`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from carnet.errors import UnreadableError
+from carnet.formats.reader import Message, OutsideText, Reader, Stream
+
+JSON, NDJSON, CSV, TEXT = "json", "ndjson", "csv", "text"
+TEXT_FORMATS = (JSON, NDJSON, CSV, TEXT)
+LONGEST_JSON = 256 * 1024 * 1024
+LONGEST_LINE = 16 * 1024 * 1024
+_BLOCK = 1 << 20
+# Control characters that no text has; a log may have bells and colours.
+_CONTROL = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
+_HEAD = 64 * 1024
+_SEPARATORS = ",;\t|"
+_LONG_LIST = 4
+_DEEPEST = 12
+_FEWEST_ROWS = 2
+
+
+def encoding_of(source: BinaryIO) -> str | None:
+    """Give the encoding in which the whole file is valid text, or None; puts the source back at its start."""
+    source.seek(0)
+    mark = source.read(3)
+    if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        tried = ["utf-16-le" if mark.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"]
+    else:
+        tried = ["utf-8", "gb18030"]
+    try:
+        for name in tried:
+            source.seek(0)
+            decoder = codecs.getincrementaldecoder(name)()
+            try:
+                while block := source.read(_BLOCK):
+                    if _CONTROL.search(decoder.decode(block)):
+                        break
+                else:
+                    decoder.decode(b"", final=True)
+                    return name
+            except UnicodeDecodeError:
+                continue
+        return None
+    finally:
+        source.seek(0)
+
+
+def separator_of(lines: list[str]) -> str | None:
+    """Give the separator of a table: a sign that stands equally often, and at least once, in its first lines."""
+    full = [line for line in lines if line.strip()]
+    for sign in _SEPARATORS:
+        counts = {len(next(csv.reader([line], delimiter=sign), [])) for line in full}
+        if len(full) >= _FEWEST_ROWS and len(counts) == 1 and counts.pop() > 1:
+            return sign
+    return None
+
+
+def lines_of(source: BinaryIO, encoding: str) -> Iterator[str]:
+    """Give the lines of a text with their ends as they are: a line feed, with a return before it, or none.
+
+    Raises:
+        UnreadableError: a line is longer than `LONGEST_LINE` characters.
+    """
+    source.seek(0)
+    text = io.TextIOWrapper(io.BufferedReader(_Kept(source)), encoding=encoding, newline="\n")
+    while line := text.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise UnreadableError("a line is longer than carnet reads", where="text")
+        yield line
+
+
+class _Kept(io.RawIOBase):
+    """The source without its end: a text wrapper that is thrown away must not close the caller's file."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer from the source."""
+        data = self._source.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def rows_of(source: BinaryIO, encoding: str) -> Iterator[str]:
+    """Give the rows of a table: lines, joined while a quoted cell goes on."""
+    pending = ""
+    for line in lines_of(source, encoding):
+        pending += line
+        if pending.count('"') % 2 == 0:
+            yield pending
+            pending = ""
+        elif len(pending) > LONGEST_LINE:
+            raise UnreadableError("a quoted cell is longer than carnet reads", where="csv")
+    if pending:
+        yield pending
+
+
+def head_lines(source: BinaryIO, encoding: str) -> list[str]:
+    """Give the first lines of a text, the last perhaps cut away when the head ends within it."""
+    source.seek(0)
+    head = source.read(_HEAD)
+    whole = len(head) < _HEAD
+    source.seek(0)
+    lines = head.decode(encoding, "ignore").lstrip("\ufeff").splitlines()
+    return lines if whole else lines[:-1]
+
+
+def form_of(source: BinaryIO, encoding: str) -> str:
+    """Say which of the four a text is; puts the source back at its start."""
+    lines = [one for one in head_lines(source, encoding) if one.strip()]
+    first = lines[0].lstrip() if lines else ""
+    if first[:1] in {"{", "["}:
+        return NDJSON if len(lines) > 1 and _is_json(lines[0]) and _is_json(lines[1]) else JSON
+    return CSV if separator_of(lines[:20]) else TEXT
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def parts_of(document: Any, depth: int = 0) -> Iterator[Any]:
+    """Give a document in parts: elements of long lists one by one, so that each of them is looked at."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(document, list):
+        for inner in document:
+            yield from parts_of(inner if isinstance(inner, dict | list) else {"value": inner}, depth + 1)
+    elif isinstance(document, dict):
+        for key, inner in document.items():
+            if isinstance(inner, list) and len(inner) > _LONG_LIST:
+                for one in inner:
+                    yield from parts_of({key: one}, depth + 1)
+        yield document
+
+
+def cells_of(row: str, separator: str) -> list[str]:
+    """Give the cells of one row, unquoted."""
+    return next(csv.reader(io.StringIO(row, newline=""), delimiter=separator, strict=False), [])
+
+
+def has_header(cells: list[str]) -> bool:
+    """Say whether a first row names columns: no cell of it is empty or a number."""
+    return all(cell.strip() and _number(cell) is None for cell in cells)
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+class TextReader(Reader):
+    """A text file; `format` is `json`, `ndjson`, `csv` or `text`."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        super().__init__()
+        self._source = source
+        self.encoding = encoding_of(source)
+        if self.encoding is None:
+            self.block("a text in an encoding that carnet does not read, or no text")
+            self.format = TEXT
+        else:
+            self.format = form_of(source, self.encoding)
+        schema = "carnet/Line" if self.format == TEXT else None
+        self._stream = Stream(
+            "lines" if self.format == TEXT else "records", "records", schema, encoding="json"
+        )
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The one stream of records."""
+        return (self._stream,)
+
+    def outside(self) -> tuple[OutsideText, ...]:
+        """Nothing: every character belongs to a record, but for a table's header, whose words are field names."""
+        return ()
+
+    def messages(self) -> Iterator[Message]:
+        """Give every record as JSON."""
+        count = 0
+        try:
+            for one in self._records():
+                count += 1
+                data = json.dumps(one, ensure_ascii=False).encode("utf-8", "replace")
+                yield Message(self._stream, 0, 0, data)
+        except UnreadableError as error:
+            self.block(error.what)
+        if not count and not self._blocked:
+            self.block("the text holds no record")
+        self._complete = True
+
+    def _records(self) -> Iterator[Any]:
+        if self.encoding is None:
+            return
+        if self.format == JSON:
+            yield from parts_of(self._document())
+        elif self.format == NDJSON:
+            for line in lines_of(self._source, self.encoding):
+                if line.strip():
+                    yield from parts_of(_loaded(line.lstrip("\ufeff")))
+        elif self.format == CSV:
+            yield from self._rows()
+        else:
+            for line in lines_of(self._source, self.encoding):
+                if line.strip():
+                    yield {"text": line.strip("\ufeff\r\n")}
+
+    def _document(self) -> Any:
+        self._source.seek(0)
+        data = self._source.read(LONGEST_JSON + 1)
+        if len(data) > LONGEST_JSON:
+            raise UnreadableError("a JSON document is longer than carnet reads", where="json")
+        document = _loaded(data.decode(self.encoding or "utf-8").lstrip("\ufeff"))
+        return document if isinstance(document, dict | list) else {"value": document}
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        encoding = self.encoding or "utf-8"
+        separator = (
+            separator_of([one for one in head_lines(self._source, encoding) if one.strip()][:20]) or ","
+        )
+        names: list[str] | None = None
+        for row in rows_of(self._source, encoding):
+            cells = cells_of(row.lstrip("\ufeff"), separator)
+            if names is None:
+                if has_header(cells):
+                    names = cells
+                    continue
+                names = []
+            if any(cell for cell in cells):
+                yield {
+                    names[at] if at < len(names) else f"column {at + 1}": _typed(cell)
+                    for at, cell in enumerate(cells)
+                }
+
+
+def _typed(cell: str) -> Any:
+    number = _number(cell)
+    # Digits alone may be a telephone: whole numbers stay texts, so that recognisers read them.
+    return number if number is not None and "." in cell else cell
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError("the text is not valid JSON", where="json") from error

@@ -1,0 +1,101 @@
+"""Texts as recordings: what form they are, what records they hold, and where the values of JSON stand."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carnet.errors import UnreadableError
+from carnet.formats import open_recording
+from carnet.formats.json_values import json_values
+from carnet.formats.text_files import TextReader, encoding_of
+from carnet.model.factsheet import ReadState
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def records(content: bytes):
+    reader = open_recording(io.BytesIO(content), "x")
+    assert isinstance(reader, TextReader)
+    return reader, [json.loads(one.data) for one in reader.messages()]
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "first"),
+    [
+        (b'{"a": 1, "b": [1, 2]}', "json", {"a": 1, "b": [1, 2]}),
+        (b'\xef\xbb\xbf[\n {"a": 1}\n]\n', "json", {"a": 1}),
+        (b'{"a": 1}\n{"a": 2}\n', "ndjson", {"a": 1}),
+        (b"id;plate\n7;S-AB 1\n8;S-AB 2\n", "csv", {"id": "7", "plate": "S-AB 1"}),
+        (b"1.5,2\n3.5,4\n", "csv", {"column 1": 1.5, "column 2": "2"}),
+        (b"first line\nsecond\n", "text", {"text": "first line"}),
+        ("车牌 京A12345\n".encode("gb18030"), "text", {"text": "车牌 京A12345"}),
+        ("\ufeffid,名\r\n7,李\r\n".encode("utf-16-le"), "csv", {"id": "7", "名": "李"}),
+    ],
+)
+def test_a_text_is_read_as_what_it_is(content, form, first):
+    reader, found = records(content)
+    assert (reader.format, reader.state) == (form, ReadState.READ)
+    assert found[0] == first
+
+
+def test_every_element_of_a_long_list_is_a_record():
+    _, found = records(json.dumps({"cars": [{"vin": n} for n in range(9)], "ids": list(range(9))}).encode())
+    assert [one["cars"] for one in found if set(one) == {"cars"}] == [{"vin": n} for n in range(9)]
+    assert [one["ids"] for one in found if set(one) == {"ids"}] == list(range(9))
+
+
+def test_a_quoted_cell_may_hold_lines():
+    _, found = records(b'a,b\n1,"two\nlines, ""quoted"""\n3,4\n')
+    assert found == [{"a": "1", "b": 'two\nlines, "quoted"'}, {"a": "3", "b": "4"}]
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"a": 1', b'{"a": 1}\n{"a": \n', b"[1, 2", b"\xe9\xff\x80 text", b"\xff\xfe\x00"]
+)
+def test_a_broken_text_is_blocked(content):
+    reader = open_recording(io.BytesIO(content), "x.json")
+    list(reader.messages())
+    assert reader.state is ReadState.BLOCKED
+    assert reader.reason
+
+
+@given(st.text().filter(lambda text: not set(map(ord, text)) & ({*range(32), 127} - {9, 10, 13})))
+def test_valid_text_is_recognised_by_its_encoding(text):
+    assert encoding_of(io.BytesIO(text.encode())) == "utf-8"
+
+
+@given(anything, st.sampled_from([None, 1]), st.booleans())
+def test_every_value_of_a_json_text_has_its_place(document, indent, ascii_only):
+    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
+    found = list(json_values(text))
+
+    def walk(node, path=()):
+        if isinstance(node, dict):
+            for key, inner in node.items():
+                yield key, (*path, key), True
+                yield from walk(inner, (*path, key))
+        elif isinstance(node, list):
+            for inner in node:
+                yield from walk(inner, path)
+        else:
+            yield node, path, False
+
+    expected = list(walk(document))
+    assert [(json.loads(text[one.start : one.end]), one.path, one.is_key) for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"a" 1}', "[1,]", "nul", "[" * 5000 + "]" * 5000, "[" * 300 + "]" * 300]
+)
+def test_what_is_no_json_is_refused(text):
+    with pytest.raises(UnreadableError):
+        list(json_values(text))
