@@ -12,12 +12,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from carnet.classify.names import NameClass, class_of_name, class_of_unit, is_frame_word, words
-from carnet.classify.text import find_vins, recognise, vin_check_digit_holds
 from carnet.classify.track import Track
 from carnet.formats.can import CanFrame, IsoTp
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
+from carnet.recognise.names import NameClass, class_of_name, class_of_unit, is_frame_word, words
+from carnet.recognise.text import find_vins, recognise, vin_check_digit_holds
 
 UNKNOWN = DataClass("unknown")
 VIN = DataClass("vehicle_id.vin")

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carnet.classify.canbus import CanBus
 from carnet.classify.messages import MessageStream
-from carnet.classify.names import class_of_name
-from carnet.classify.pictures import Seen, Spread, look, picture_of
+from carnet.classify.pictures import Seen, Spread, look, picture_of, stands_alone
 from carnet.classify.schemas import is_known
-from carnet.classify.text import Hit, recognise, recognise_bytes
 from carnet.errors import MissingExtraError, UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.can import frame_of_message, load_database
@@ -36,6 +34,8 @@ from carnet.model.factsheet import (
     Tool,
 )
 from carnet.model.ids import DataClass
+from carnet.recognise.names import class_of_name
+from carnet.recognise.text import Hit, recognise, recognise_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,7 +159,7 @@ def _start(stream: Stream, databases: tuple[Any, ...]) -> _Work:
     work = _Work(stream)
     if stream.kind == "can":
         work.bus = CanBus(databases)
-    elif stream.kind == "messages":
+    elif stream.kind in {"messages", "records"}:
         work.fields = MessageStream(stream)
     return work
 
@@ -180,7 +180,7 @@ def _take(work: _Work, message: Message) -> None:
             work.bus.add(frame)
     elif work.fields is not None:
         work.fields.add(message)
-    elif work.stream.kind in {"pictures", "picture"}:
+    elif work.stream.kind in {"pictures", "picture"} and stands_alone(message):
         work.pictures.offer(message if work.pictures.wants() else None)
 
 
@@ -190,7 +190,7 @@ def _finish(
     stream = work.stream
     facts: dict[str, FactValue] = {}
     count = work.count
-    if count and stream.kind not in {"picture", "database"}:
+    if count and stream.kind not in {"picture", "database", "records"}:
         facts["start_ns"], facts["end_ns"] = work.first_ns or 0, work.last_ns
     if work.bus is not None:
         fields, classes, more = work.bus.finish()

@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from carnet.classify.names import class_of_name, words
 from carnet.classify.schemas import (
     class_by_schema,
     classes_of_schema,
@@ -19,13 +18,14 @@ from carnet.classify.schemas import (
     is_known,
     plain_type,
 )
-from carnet.classify.text import Hit, recognise
 from carnet.classify.track import Track
 from carnet.errors import UnreadableError
 from carnet.formats.cdr import Codec, codec, value_at
 from carnet.formats.reader import Message, Stream
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
+from carnet.recognise.names import class_of_name, words
+from carnet.recognise.text import Hit, recognise
 
 UNKNOWN = DataClass("unknown")
 POSITION = DataClass("location.position")

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from carnet.classify.schemas import plain_type
-from carnet.errors import MissingExtraError, UnreadableError
+from carnet.errors import MissingExtraError, RedactionError, UnreadableError
 from carnet.formats.cdr import codec, compressed_image
+from carnet.formats.image_message import CODED, ImageMessage, opener
 from carnet.formats.picture import MOST_PIXELS, decode_picture
 from carnet.formats.reader import Message
+from carnet.formats.video_stream import StreamDecoder, codec_of, content_of, is_byte_stream
 from carnet.model.factsheet import FactValue, Tool
 
 if TYPE_CHECKING:
@@ -77,6 +79,10 @@ def picture_of(message: Message) -> NDArray[Any]:
         UnreadableError: it does not decode, or is written in a way that carnet does not read.
     """
     stream = message.stream
+    take = opener(stream, stream.schema_data)
+    image = take(message) if take is not None else None
+    if image is not None and image.kind == CODED:
+        return _coded(image)
     if stream.encoding == "cdr" and plain_type(stream.schema) == "sensor_msgs/CompressedImage":
         payload: bytes | memoryview[int] = compressed_image(message.data).picture(message.data)
     elif stream.encoding == "json":
@@ -96,6 +102,39 @@ def picture_of(message: Message) -> NDArray[Any]:
     if form is None:
         raise UnreadableError("the pictures are neither JPEG nor PNG")
     return decode_picture(payload, form)
+
+
+def stands_alone(message: Message) -> bool:
+    """Say whether a message's picture can be decoded without those before it: all but video between its keys."""
+    take = opener(message.stream, message.stream.schema_data)
+    if take is None:
+        return True
+    try:
+        image = take(message)
+    except UnreadableError:
+        return True
+    if image.kind != CODED or not is_byte_stream(image.payload):
+        return True
+    codec_name = codec_of(image.form, image.payload)
+    return codec_name is not None and content_of(codec_name, image.payload).key
+
+
+def _coded(image: ImageMessage) -> NDArray[Any]:
+    """Decode a coded picture: JPEG, PNG, or a key picture of a video."""
+    if is_byte_stream(image.payload):
+        codec_name = codec_of(image.form, image.payload)
+        try:
+            frame = StreamDecoder(codec_name).decode(image.payload, key=True) if codec_name else None
+        except RedactionError as error:
+            raise UnreadableError("the video is of a kind that is not looked at", where="message") from error
+        if frame is None:
+            raise UnreadableError("a key picture of a video does not decode", where="message")
+        picture: NDArray[Any] = frame.to_ndarray(format="bgr24")
+        return picture
+    form = form_of(image.payload)
+    if form is None:
+        raise UnreadableError("the pictures are neither JPEG nor PNG")
+    return decode_picture(image.payload, form)
 
 
 def _raw_picture(value: Any) -> NDArray[Any]:

@@ -71,6 +71,7 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
     "rosgraph_msgs/Log": ((r"msg", "text"), (r".*", "diagnostics.log")),
     "foxglove.Log": ((r"message", "text"), (r".*", "diagnostics.log")),
     "std_msgs/String": ((r"data", "text"),),
+    "carnet/Line": ((r"text", "text"),),
 }
 _FRAMEWORK = re.compile(
     r"(^|.*\.)(header\.|stamp($|\.)|seq$|sec$|nsec$|nanosec$|frame_id$|child_frame_id$|.*covariance)"

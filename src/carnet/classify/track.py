@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from carnet.classify.places import country_at
 from carnet.model.factsheet import FactValue
+from carnet.recognise.places import country_at
 
 EARTH_M = 6_371_008.8
 _MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0

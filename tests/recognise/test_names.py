@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carnet.classify.names import class_of_name, class_of_unit, is_frame_word, words
+from carnet.recognise.names import class_of_name, class_of_unit, is_frame_word, words
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,10 @@ def test_units():
 def test_any_name_is_taken(name):
     found = class_of_name(name, of="topic")
     assert found is None or found.rule.startswith("topic:")
+
+
+@pytest.mark.parametrize("name", ["coordinates", "lonlat", "latLng", "lnglat"])
+def test_pairs_of_coordinates_are_places_by_their_name(name):
+    found = class_of_name(name, of="field")
+    assert found is not None
+    assert found.data == "location.position"

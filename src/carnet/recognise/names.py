@@ -67,9 +67,13 @@ _RULES: tuple[tuple[str, str, str], ...] = (
         "location",
         "location.position",
         (
-            "lat|lon|lng|latitude*|longitude*|breitengrad|längengrad|laengengrad|纬度|经度|緯度|経度|altitude*|gps*|gnss*|"
+            "lat|lon|lng|latlon|latlng|lonlat|lnglat|latitude*|longitude*|breitengrad|längengrad|laengengrad|纬度|经度|緯度|経度|altitude*|gps*|gnss*|"
             "navsat*|geohash|geo_hash|geofence|geo_fence|utm|easting|northing|ecef|nmea|pseudorange*|pseudo_range*|"
-            "odometry|odom|ego_pose|位置"
+            "odometry|odom|ego_pose*|ego_position|vehicle_pose|localization*|localisation*|位置|"
+            # GeoJSON (RFC 7946).
+            "coordinates|"
+            # Raw ranges: no column is called latitude, yet a position is computed from them.
+            "psr|psr_std|pr_mes|cp_mes|carrier_phase*|rxm|rawx|sfrbx|raw_range*|ephemeris"
         ),
     ),
     (

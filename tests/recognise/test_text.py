@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carnet.classify.text import find_vins, recognise, recognise_bytes, vin_check_digit_holds
+from carnet.recognise.text import find_vins, recognise, recognise_bytes, spans, vin_check_digit_holds
 
 
 def classes(text):
@@ -90,3 +90,27 @@ def test_one_changed_digit_breaks_the_check(vin, place):
 def test_any_bytes_are_looked_through(data):
     for hit in recognise_bytes(data):
         assert hit.rule.startswith("text:")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("请联系 driver@fleet.example谢谢", "driver@fleet.example"),
+        ("call 13812345678.", "13812345678"),
+        ("call 86 13812345678. Then", "86 13812345678"),
+        ("at 31.23045,121.47375.", "31.23045,121.47375"),
+        ('{"coordinates": [121.47375, 31.23045]}', "121.47375, 31.23045"),
+    ],
+)
+def test_what_follows_a_value_does_not_hide_it(text, value):
+    assert value in {text[one.start : one.end] for one in spans(text)}
+
+
+@pytest.mark.parametrize("run", ["@", "a@", "a@b.", "@a.a.a.a.a.a.a.a.a", "1.1234 ", "+1"])
+def test_long_runs_are_looked_through_in_one_go(run):
+    # A recogniser that tries each place again takes minutes here, and the suite's own limit ends it.
+    list(spans(run * (400_000 // len(run))))
+
+
+def test_a_number_of_a_version_is_no_telephone():
+    assert classes("build 13812345678.5") == set()

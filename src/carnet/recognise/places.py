@@ -25,19 +25,21 @@ _MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Ring:
+class Outline:
+    """One ring: its country, the box (west, south, east, north) and the points (longitude, latitude)."""
+
     code: str | None
     box: tuple[float, float, float, float]
     points: tuple[tuple[float, float], ...]
 
 
 @cache
-def _rings() -> tuple[_Ring, ...]:
-    packed = files("carnet.classify").joinpath("data/countries.json.gz").read_bytes()
+def _rings() -> tuple[Outline, ...]:
+    packed = files("carnet.recognise").joinpath("data/countries.json.gz").read_bytes()
     if hashlib.sha256(packed).hexdigest() != DATA_SHA256:
         raise InputError(
             "the country outlines are not the ones that this release ships",
-            where="classify/data/countries.json.gz",
+            where="recognise/data/countries.json.gz",
             remedy="install carnet again",
         )
     form = json.loads(gzip.decompress(packed))
@@ -52,8 +54,17 @@ def _rings() -> tuple[_Ring, ...]:
                 points.append((x * sx + ox, y * sy + oy))
             # One entry a ring: far territories must not make every country's box as wide as the world.
             xs, ys = [one[0] for one in points], [one[1] for one in points]
-            shapes.append(_Ring(shape["code"], (min(xs), min(ys), max(xs), max(ys)), tuple(points)))
+            shapes.append(Outline(shape["code"], (min(xs), min(ys), max(xs), max(ys)), tuple(points)))
     return tuple(shapes)
+
+
+def outlines() -> tuple[Outline, ...]:
+    """Give every ring of every country: holes are rings within rings.
+
+    Raises:
+        InputError: the outlines that ship with carnet have been changed.
+    """
+    return _rings()
 
 
 def _inside(ring: tuple[tuple[float, float], ...], x: float, y: float) -> bool:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from carnet.classify import places
+from carnet.recognise import places
 
 
 @pytest.mark.parametrize(
