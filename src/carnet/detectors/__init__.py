@@ -1,7 +1,8 @@
 """Below the rooms: faces and plates. Each detector carries name, version and its weights' digest.
 
-Two kinds that never share weights: the ones that mask (`face_detector`, `plate_detector`) and the ones that
-check what was masked (`checking_face_detector`, `checking_plate_detector`). They are made once for a process.
+Two kinds that never share weights: the ones that mask (`face_detector`, `plate_detector`, `text_detector`,
+`road_user_detector`) and the ones that check what was masked (`checking_face_detector`,
+`checking_plate_detector`). They are made once for a process.
 Pictures are `H x W x 3`, 8 bits, blue-green-red; `as_bgr` makes one of whatever OpenCV decoded.
 """
 
@@ -15,7 +16,9 @@ from carnet.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from carnet.detectors.box import Box, Picture
-    from carnet.detectors.faces import Setting
+    from carnet.detectors.faces import FaceSetting, Setting
+    from carnet.detectors.objects import RoadUserDetector
+    from carnet.detectors.text import TextDetector
     from carnet.model.factsheet import Tool
 
 DEFAULT_THREADS = 2
@@ -47,11 +50,12 @@ def _need_vision() -> None:
 
 
 @cache
-def face_detector(setting: Setting = "release", threads: int = DEFAULT_THREADS) -> Detector:
+def face_detector(setting: FaceSetting = "release", threads: int = DEFAULT_THREADS) -> Detector:
     """Give the detector that masks faces (CenterFace).
 
     Args:
-        setting: `release` looks for the smallest faces; `fast` for those of 12 px and more at 1280 wide.
+        setting: `release` looks for the smallest faces; `video` enlarges less, since frames help one another; `fast`
+            finds those of 12 px and more at 1280 wide.
         threads: how many threads a call may use.
 
     Raises:
@@ -71,6 +75,24 @@ def plate_detector(setting: Setting = "release", threads: int = DEFAULT_THREADS)
     from carnet.detectors.plates import PlateDetector
 
     return PlateDetector(setting, threads)
+
+
+@cache
+def text_detector(threads: int = DEFAULT_THREADS) -> TextDetector:
+    """Give the detector of lines of text that may be plates (PP-OCRv6); errors as for `face_detector`."""
+    _need_vision()
+    from carnet.detectors.text import TextDetector
+
+    return TextDetector(threads=threads)
+
+
+@cache
+def road_user_detector(threads: int = DEFAULT_THREADS) -> RoadUserDetector:
+    """Give the detector of persons and vehicles (NanoDet); errors as for `face_detector`."""
+    _need_vision()
+    from carnet.detectors.objects import RoadUserDetector
+
+    return RoadUserDetector(threads=threads)
 
 
 @cache

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from carnet.detectors.box import Box, Picture, best_boxes, boxes_of
 from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
+from carnet.detectors.text import MULTIPLE, LineRules, lines
 from carnet.model.factsheet import Tool
 
 _TILE = 192
@@ -88,14 +89,9 @@ class CheckingFaceDetector:
             scores.append(likely[seen].astype(np.float32))
 
 
-_MULTIPLE = 32
-_TEXT_PIXEL = 0.3
-_UNCLIP = 1.6
-_SMALLEST_TEXT = 3.0
 # A line of text is longer than it is high and fills its box; vehicles, boards and masks do neither.
 # Measured on the development pictures and the masked sample: 61 of 62 plates, 3 findings in 40 frames.
-_SHORTEST_LINE, _LONGEST_LINE = 1.5, 8.0
-_LEAST_FILLED = 0.7
+_LINE = LineRules(shortest=1.5, longest=8.0, least_filled=0.7)
 # Looks from near: heights of the text in them, room around it, their size, what share has to be found again.
 # Measured: of 62 development plates 59 stay; of 16 findings on vehicles' rears and masks, in 130 frames, none.
 _CLOSE_HEIGHTS, _ROOM, _CANVAS, _AGAIN = (48.0, 64.0), 0.35, (160, 544), 0.4
@@ -122,41 +118,14 @@ class CheckingPlateDetector:
         """
         height, width = image.shape[:2]
         factor = min(2.0, self._longest / max(width, height))
-        across = max(_MULTIPLE, round(width * factor / _MULTIPLE) * _MULTIPLE)
-        down = max(_MULTIPLE, round(height * factor / _MULTIPLE) * _MULTIPLE)
+        across = max(MULTIPLE, round(width * factor / MULTIPLE) * MULTIPLE)
+        down = max(MULTIPLE, round(height * factor / MULTIPLE) * MULTIPLE)
         resized = cv2.resize(image, (across, down), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-        corners, scores = self._lines(resized)
+        corners, scores = lines(self._network, resized, self._threshold, _LINE)
         order = np.argsort(-scores, kind="stable")
         scale = np.array([width / across, height / down] * 2)
         found = boxes_of((corners[order] * scale).astype(np.float32), scores[order], width, height)
         return [one for one in found if all(self._seen_again(image, one, high) for high in _CLOSE_HEIGHTS)]
-
-    def _lines(self, image: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Find lines of text in a picture whose sides are multiples of 32."""
-        blob = np.ascontiguousarray((image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
-        likely = self._network(blob)[0][0, 0]
-        contours, _tree = cv2.findContours(
-            (likely > _TEXT_PIXEL).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE
-        )
-        corners, scores = [], []
-        for contour in contours:
-            middle, (one, other), turn = cv2.minAreaRect(contour)
-            if min(one, other) < _SMALLEST_TEXT:
-                continue
-            inside = np.zeros_like(likely, dtype=np.uint8)
-            cv2.drawContours(inside, [contour], -1, 1, thickness=cv2.FILLED)
-            score = float(cv2.mean(likely, mask=inside)[0])
-            filled = cv2.contourArea(contour) / (one * other)
-            grow = one * other * _UNCLIP / (2 * (one + other))
-            sides = (one + 2 * grow, other + 2 * grow)
-            if score < self._threshold or filled < _LEAST_FILLED:
-                continue
-            if not _SHORTEST_LINE <= max(sides) / min(sides) <= _LONGEST_LINE:
-                continue
-            points = cv2.boxPoints((middle, sides, turn))
-            corners.append([*points.min(axis=0), *points.max(axis=0)])
-            scores.append(score)
-        return np.array(corners, dtype=np.float32).reshape(-1, 4), np.array(scores, dtype=np.float32)
 
     def _seen_again(self, image: Picture, box: Box, high: float) -> bool:
         """Look from near, the text `high` pixels high: text stays text then, a vehicle's rear does not."""
@@ -165,14 +134,14 @@ class CheckingPlateDetector:
         left, top = max(0, int(near.x)), max(0, int(near.y))
         part = image[top : min(height, int(near.y + near.h) + 1), left : min(width, int(near.x + near.w) + 1)]
         factor = high / box.h
-        across, down = (max(_MULTIPLE, round(side * factor)) for side in (part.shape[1], part.shape[0]))
+        across, down = (max(MULTIPLE, round(side * factor)) for side in (part.shape[1], part.shape[0]))
         close = cv2.resize(
             part, (across, down), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         )
         canvas = np.full((*_CANVAS, 3), int(close.mean()), dtype=np.uint8)
         shown = close[: _CANVAS[0], : _CANVAS[1]]
         canvas[: shown.shape[0], : shown.shape[1]] = shown
-        corners, scores = self._lines(canvas)
+        corners, scores = lines(self._network, canvas, self._threshold, _LINE)
         scale = np.array([part.shape[1] / across, part.shape[0] / down] * 2)
         again = boxes_of(
             (corners * scale + np.array([left, top, left, top])).astype(np.float32), scores, width, height

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carnet.detectors.box import Box, Picture, best_boxes
-from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
+from carnet.detectors.network import DEFAULT_THREADS, Network, input_size, load_weights
 from carnet.model.factsheet import Tool
 
 Setting = Literal["release", "fast"]
+FaceSetting = Literal["release", "video", "fast"]
 _STRIDE = 4
-_MULTIPLE = 32
 _OVERLAP = 0.3
 
 
@@ -33,19 +33,24 @@ class _Scale:
     up: float
 
 
-_SCALES: dict[Setting, tuple[tuple[_Scale, ...], float]] = {
-    "release": ((_Scale(2560, 2.0), _Scale(640, 1.0)), 0.25),
-    "fast": ((_Scale(1280, 1.0),), 0.2),
+_SCALES: dict[FaceSetting, tuple[tuple[_Scale, ...], float, float]] = {
+    "release": ((_Scale(2560, 2.0), _Scale(640, 1.0)), 0.2, 0.12),
+    "video": ((_Scale(1920, 1.5), _Scale(480, 1.0)), 0.15, 0.12),
+    "fast": ((_Scale(1280, 1.0),), 0.2, 0.2),
 }
+"""Scales, the threshold, and the one for small faces, where a false alarm costs little of the picture."""
+
+_SMALL, _SMALL_SHARE = 32, 1 / 40
+"""Pixels up to which a face is small, and share of the picture's longer side."""
 
 
 class FaceDetector:
     """CenterFace at one or two scales."""
 
-    def __init__(self, setting: Setting = "release", threads: int = DEFAULT_THREADS) -> None:
-        weights = load_weights("centerface.onnx")
+    def __init__(self, setting: FaceSetting = "release", threads: int = DEFAULT_THREADS) -> None:
+        weights = load_weights("centerface_int8.onnx")
         self._network = Network(weights, threads)
-        self._scales, self._threshold = _SCALES[setting]
+        self._scales, self._sure, self._threshold = _SCALES[setting]
         self.tool = Tool(f"centerface-{setting}", weights.version, weights.digest, self._threshold)
 
     def find(self, image: Picture) -> list[Box]:
@@ -60,12 +65,13 @@ class FaceDetector:
         height, width = image.shape[:2]
         factors = sorted({min(one.up, one.longest / max(width, height)) for one in self._scales})
         passes = [self._at(image, factor) for factor in factors]
-        return best_boxes(passes, _OVERLAP, width, height)
+        small = min(_SMALL, max(width, height) * _SMALL_SHARE)
+        found = best_boxes(passes, _OVERLAP, width, height)
+        return [one for one in found if one.score > self._sure or one.h <= small]
 
     def _at(self, image: Picture, factor: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         height, width = image.shape[:2]
-        across = max(_MULTIPLE, round(width * factor / _MULTIPLE) * _MULTIPLE)
-        down = max(_MULTIPLE, round(height * factor / _MULTIPLE) * _MULTIPLE)
+        across, down = input_size(width * factor, height * factor)
         blob = cv2.dnn.blobFromImage(image, 1.0, (across, down), (0, 0, 0), swapRB=True)
         heat, scale, offset, _points = self._network(blob)
         row, column = np.nonzero(heat[0, 0] > self._threshold)

@@ -22,6 +22,7 @@ from carnet.model.ids import Digest, digest
 
 DEFAULT_THREADS = 2
 _COMPILED_AT_ONCE = 6
+_LARGE = 512
 _REMEDY = "install carnet anew; the weights are part of the package and are not fetched at run time"
 
 
@@ -53,6 +54,20 @@ def load_weights(file: str) -> Weights:
     if found != listed[file]["sha256"]:
         raise DetectorError("the weights are not the ones on the list", where=file, remedy=_REMEDY)
     return Weights(file, content, digest(found), str(listed[file]["version"]))
+
+
+def input_size(width: float, height: float) -> tuple[int, int]:
+    """Give the nearest size that networks take: multiples of 64 from 512 on, of 32 below.
+
+    A network is compiled for each size of its input, which takes longer than a look: pictures of many sizes shall
+    need few of them. The picture is stretched by at most a sixteenth.
+    """
+
+    def nearest(side: float) -> int:
+        step = 64 if side >= _LARGE else 32
+        return max(step, round(side / step) * step)
+
+    return nearest(width), nearest(height)
 
 
 class Network:

@@ -15,18 +15,17 @@ from numpy.typing import NDArray
 
 from carnet.detectors.box import Box, Picture, best_boxes
 from carnet.detectors.faces import Setting
-from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
+from carnet.detectors.network import DEFAULT_THREADS, Network, input_size, load_weights
 from carnet.model.factsheet import Tool
 
 _STEPS = (8, 16, 32)
 _ANCHORS = ((24, 48), (96, 192), (384, 768))
 _VARIANCES = (0.1, 0.2)
 _MEAN = (104, 117, 123)
-_MULTIPLE = 32
-_OVERLAP = 0.7
+_OVERLAP = 0.5
 _LONG_SIDES: dict[Setting, tuple[tuple[int, ...], float]] = {
-    "release": ((320, 640, 1280), 0.2),
-    "fast": ((960,), 0.1),
+    "release": ((320, 640, 1280), 0.15),
+    "fast": ((960,), 0.15),
 }
 
 
@@ -68,8 +67,7 @@ class PlateDetector:
     def _at(self, image: Picture, long_side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         height, width = image.shape[:2]
         factor = long_side / max(width, height)
-        across = max(_MULTIPLE, round(width * factor / _MULTIPLE) * _MULTIPLE)
-        down = max(_MULTIPLE, round(height * factor / _MULTIPLE) * _MULTIPLE)
+        across, down = input_size(width * factor, height * factor)
         blob = cv2.dnn.blobFromImage(image, 1.0, (across, down), _MEAN, swapRB=False)
         place, confidence, _corners = self._network(blob)
         seen = np.nonzero(confidence[0, :, 1] > self._threshold)[0]
