@@ -11,7 +11,7 @@ from carnet.deidentify import PARTS, Outcome, RedactionOrder, RedactionReport, R
 from carnet.deidentify.assurance import lower_bound
 from carnet.deidentify.can_vin import CanVins
 from carnet.deidentify.find import Finding, carried
-from carnet.deidentify.masks import bounds, edges, mask_area, mask_picture, mask_planes
+from carnet.deidentify.masks import CELLS, SOLID, bounds, edges, mask_area, mask_picture, mask_planes
 from carnet.deidentify.vin import find_vins, scrub, scrub_text
 from carnet.detectors.box import Box
 from carnet.errors import RedactionError
@@ -23,7 +23,7 @@ seconds = st.floats(0, 1e6, allow_nan=False)
 
 
 @given(
-    st.frozensets(st.sampled_from([p for p in PARTS if p != "trip_ends"])),
+    st.frozensets(st.sampled_from([p for p in PARTS if p not in {"trip_ends", "sensitive_places"}])),
     seconds,
     seconds,
     st.sampled_from(["release", "fast"]),
@@ -68,13 +68,19 @@ def test_a_report_reads_back():
     assert RedactionReport.from_json(report.to_json()) == report
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(2, 60), st.data())
-def test_a_mask_leaves_constant_cells_and_touches_nothing_else(seed, width, height, data):
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(2, 60),
+    st.integers(2, 60),
+    st.sampled_from([SOLID, CELLS]),
+    st.data(),
+)
+def test_a_mask_leaves_constant_cells_and_touches_nothing_else(seed, width, height, cells, data):
     image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
     made = image.copy()
-    mask_area(made, (left, top, right, bottom))
+    mask_area(made, (left, top, right, bottom), cells)
     outside = np.ones((height, width), dtype=bool)
     outside[top:bottom, left:right] = False
     assert (made[outside] == image[outside]).all()
@@ -100,9 +106,22 @@ def test_a_mask_depends_on_cell_means_alone(seed):
             shuffled = other[part].ravel()
             chance.shuffle(shuffled)
             other[part] = shuffled.reshape(other[part].shape)
-    mask_area(image, (4, 3, 44, 31))
-    mask_area(other, (4, 3, 44, 31))
+    mask_area(image, (4, 3, 44, 31), CELLS)
+    mask_area(other, (4, 3, 44, 31), CELLS)
     assert (image[3:31, 4:44] == other[3:31, 4:44]).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([np.uint8, np.uint16]), st.integers(8, 16))
+def test_a_mask_says_nothing_of_what_it_hides(seed, kind, bits):
+    chance = np.random.default_rng(seed)
+    made = []
+    for _ in range(2):
+        image = np.full((32, 48), (1 << min(bits, 8 * np.dtype(kind).itemsize)) - 1, dtype=kind)
+        image[3:31, 4:44] = chance.integers(0, 200, (28, 40), dtype=kind)
+        mask_area(image, (4, 3, 44, 31))
+        made.append(image)
+    assert (made[0] == made[1]).all()
+    assert len(np.unique(made[0][3:31, 4:44])) == 1
 
 
 def test_boxes_outside_the_picture_change_nothing():

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -24,18 +24,13 @@ from numpy.typing import NDArray
 
 from carnet import detectors
 from carnet.deidentify.find import FACE, PLATE, Finding
-from carnet.deidentify.images import can_open, open_picture
+from carnet.deidentify.frames import frames_of
 from carnet.deidentify.masks import CELLS, GROWN, bounds, edges
 from carnet.deidentify.order import RedactionReport, Region
-from carnet.deidentify.picture import STREAM as PICTURE
-from carnet.deidentify.picture import decode
 from carnet.deidentify.plan import check_sheet
-from carnet.deidentify.video import STREAM as VIDEO
-from carnet.detectors.box import Box, Picture, as_bgr
-from carnet.errors import RedactionError, UnreadableError
+from carnet.detectors.box import Box, Picture
+from carnet.errors import RedactionError
 from carnet.formats import open_recording
-from carnet.formats.mcap_read import McapReader
-from carnet.formats.mp4_read import Mp4Reader
 from carnet.model.factsheet import FactSheet, Tool
 
 ENOUGH = {FACE: 0.7, PLATE: 0.8}
@@ -48,16 +43,6 @@ _HOLDS = 6.0
 _HALF = 0.5
 _SEEN = 0.5
 _LABELS = {"face": FACE, "license_plate": PLATE, "licence_plate": PLATE, "plate": PLATE}
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One picture of a file: its stream, its number there, its time in ns, its pixels."""
-
-    stream: str
-    index: int
-    time_ns: int
-    image: Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,32 +182,6 @@ def _at_least(hits: int, of: int, share: float) -> float:
     return math.fsum(math.exp(one) for one in logs)
 
 
-def frames_of(source: BinaryIO, name: str) -> Iterator[Frame]:
-    """Give every picture of a file.
-
-    Raises:
-        UnreadableError: the file, or one of its pictures, cannot be read; nothing unread counts as clean.
-    """
-    reader = open_recording(source, name)
-    if isinstance(reader, Mp4Reader):
-        for index, time_ns, image in reader.frames():
-            yield Frame(VIDEO, index, time_ns, image)
-    elif isinstance(reader, McapReader):
-        counts: dict[int, int] = defaultdict(int)
-        for message in reader.messages():
-            if can_open(message.stream):
-                number = counts[message.stream.number]
-                counts[message.stream.number] += 1
-                yield Frame(message.stream.name, number, message.log_time_ns, open_picture(message).image)
-            elif message.stream.kind == "pictures":
-                raise UnreadableError("the pictures of a stream cannot be looked at", where="check")
-    elif reader.format in {"jpeg", "png"}:
-        source.seek(0)
-        yield Frame(PICTURE, 0, 0, as_bgr(decode(source.read(), upright=True).pixels))
-    if reader.reason:
-        raise UnreadableError(reader.reason, where="check")
-
-
 def check(
     source: BinaryIO,
     *,
@@ -252,7 +211,7 @@ def check(
         check_sheet(sheet, open_recording(source, name).format or "")
     if report is not None:
         refuse_same_tool(report.tools, judges)
-    masks = _by_frame(report)
+    masks = by_frame(report)
     counts = {FACE: 0, PLATE: 0}
     largest = {FACE: 0, PLATE: 0}
     inside = {FACE: 0, PLATE: 0}
@@ -291,7 +250,8 @@ def refuse_same_tool(masked_by: Iterable[Tool], judges: Iterable[Tool]) -> None:
         )
 
 
-def _by_frame(report: RedactionReport | None) -> dict[tuple[str, int], list[Region]]:
+def by_frame(report: RedactionReport | None) -> dict[tuple[str, int], list[Region]]:
+    """Give what was masked, by stream and number of the frame in the new file."""
     masks: dict[tuple[str, int], list[Region]] = defaultdict(list)
     for region in report.outcome.regions if report else ():
         masks[region.stream, region.frame].append(region)
@@ -373,7 +333,7 @@ def judge_by_truth(
         for stream, table in truth.items()
         for frame in table["frames"]
     }
-    masks = _by_frame(report)
+    masks = by_frame(report)
     hits: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     missed: list[tuple[str, int, str]] = []
     hardly = 0
@@ -388,7 +348,7 @@ def judge_by_truth(
                 continue
             label = _LABELS[entry["label"]]
             covered = share_of(_planted(entry["box"]), held) >= ENOUGH[label]
-            count = hits[label, _size(entry["box"][3])]
+            count = hits[label, size_class(entry["box"][3])]
             count[0] += covered
             count[1] += 1
             if not covered:
@@ -402,7 +362,8 @@ def _planted(box: Sequence[float]) -> Box:
     return Box(x, y, w, h, 1.0)
 
 
-def _size(height: float) -> str:
+def size_class(height: float) -> str:
+    """Name the class of size that a height in pixels falls into."""
     below = [limit for limit in SIZES if limit <= height]
     above = [limit for limit in SIZES if limit > height]
     return f"{below[-1] if below else 0}-{above[0]}" if above else f">={SIZES[-1]}"

@@ -11,7 +11,7 @@ from carnet.deidentify.can_vin import CanVins
 from carnet.deidentify.mcap import databases_of, known_vins
 from carnet.deidentify.order import Outcome, RedactionOrder
 from carnet.deidentify.plan import is_dropped, stream_classes
-from carnet.deidentify.vin import scrub, scrub_text
+from carnet.deidentify.vin import Cover, covered, scrub, scrub_text
 from carnet.errors import RedactionError, UnreadableError
 from carnet.formats.can import frame_of_message
 from carnet.formats.can_write import replace_line_payload
@@ -55,7 +55,7 @@ def redact_candump(
             dropped["messages" if gone[message.stream.name] else "trimmed_messages"] += 1
             continue
         line = message.data
-        if "vin" in order.remove:
+        if order.touches_vin:
             can_id, payload = _frame(message)
             made = can.suppress(number, message.stream.name, can_id, payload)
             if made is not payload:
@@ -70,7 +70,7 @@ def redact_candump(
     dropped["lines_without_frame"] = len(reader.outside())
     return Outcome(
         removed_streams=tuple(sorted(bus for bus, out in gone.items() if out)),
-        vin_places=tuple(sorted(places)) if "vin" in order.remove else (),
+        vin_places=tuple(sorted(places)) if order.touches_vin else (),
         dropped={key: count for key, count in dropped.items() if count},
         truncated=reader.reason,
     )
@@ -83,8 +83,10 @@ def _frame(message: Message) -> tuple[int, bytes]:
     return frame.id, frame.data
 
 
-def redact_database(data: bytes, sink: IO[bytes], order: RedactionOrder, *, name: str) -> Outcome:
-    """Pass a CAN database on, with `X` written over VINs in its comments and names.
+def redact_database(
+    data: bytes, sink: IO[bytes], order: RedactionOrder, *, name: str, cover: Cover = covered
+) -> Outcome:
+    """Pass a CAN database on, with `X` or a pseudonym written over VINs in its comments and names.
 
     Raises:
         RedactionError: names or device numbers are to go; a database's comments cannot be searched for them.
@@ -96,6 +98,8 @@ def redact_database(data: bytes, sink: IO[bytes], order: RedactionOrder, *, name
             remedy="leave the database out of the recording",
         )
     known = known_vins(name.encode(), data)
-    made = scrub(data, known) if "vin" in order.remove else data
+    made = scrub(data, known, cover=cover) if order.touches_vin else data
     sink.write(made)
-    return Outcome(vin_places=("database text",) if made != data else ())
+    return Outcome(
+        vin_places=("database text",) if made != data else (), replaced=tuple(order.replace & {"vin"})
+    )

@@ -8,15 +8,27 @@ from typing import TYPE_CHECKING
 
 from carnet import detectors
 from carnet.deidentify.order import RedactionOrder, Region
+from carnet.detectors.box import Box
 from carnet.model.factsheet import Tool
 
 if TYPE_CHECKING:
-    from carnet.detectors.box import Box, Picture
+    from carnet.detectors.box import Picture
+    from carnet.detectors.objects import RoadUserDetector
+    from carnet.detectors.text import TextDetector
 
 FACE, PLATE = "face", "plate"
 _SAME = 0.7
+_HALF = 0.5
+# Chosen on the development pictures, for plates found and for what is masked beside them.
 _PLATE_EDGE = 0.06
 """The plate detector's boxes end within the first and last character now and then: grown on each side."""
+_LARGE_PLATE, _LARGEST_ALONE = 0.006, 0.06
+"""Share of the picture from which a plate's text must be seen, and above which nothing is a plate without it."""
+_LEAST_TEXT, _SURE_TEXT, _SHORT_LINE, _LONG_LINE, _SAME_PLATE = 0.15, 0.7, 1.0, 7.5, 0.8
+_ROW_GAP, _ROW_ALIKE = 1.0, 0.6
+_SURE_USER, _LARGEST_USER = 0.6, 0.1
+_LEAST_VEHICLE, _LEAST_PERSON = 100, 80
+_UPRIGHT, _HEAD = 1.5, 0.22
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +52,145 @@ class Finding:
 
 
 class Finder:
-    """The masking detectors that an order asks for."""
+    """The masking detectors that an order asks for.
+
+    `release` asks more of them for plates: lines of text in the shape of a plate are plates, wherever they are; a
+    large box of the plate detector in which there is no text is none; and where a vehicle shows no plate, or a
+    person no face, the place where it ought to be is masked.
+    """
 
     def __init__(self, order: RedactionOrder, threads: int = detectors.DEFAULT_THREADS) -> None:
-        self._detectors: list[tuple[str, detectors.Detector]] = []
+        self._order, self._threads = order, threads
+        self._faces = self._plates = None
+        self._text: TextDetector | None = None
+        self._users: RoadUserDetector | None = None
         if "faces" in order.remove:
-            self._detectors.append((FACE, detectors.face_detector(order.setting, threads)))
+            self._faces = detectors.face_detector(order.setting, threads)
         if "plates" in order.remove:
-            self._detectors.append((PLATE, detectors.plate_detector(order.setting, threads)))
+            self._plates = detectors.plate_detector(order.setting, threads)
+        if order.setting == "release" and order.looks_at_pictures:
+            self._users = detectors.road_user_detector(threads)
+            if self._plates is not None:
+                self._text = detectors.text_detector(threads)
+
+    def for_video(self) -> Finder:
+        """Look at frames of a video from now on: a frame's neighbours help, so faces are enlarged less."""
+        if self._faces is not None and self._order.setting == "release":
+            self._faces = detectors.face_detector("video", self._threads)
+        return self
 
     @property
     def tools(self) -> tuple[Tool, ...]:
         """The detectors, for reports."""
-        return tuple(detector.tool for _, detector in self._detectors)
+        used = (self._faces, self._plates, self._text, self._users)
+        return tuple(detector.tool for detector in used if detector is not None)
 
-    def find(self, image: Picture) -> tuple[Finding, ...]:
-        """Give every finding in one picture (H x W x 3, blue-green-red)."""
-        return tuple(
-            Finding(label, box.grown(_PLATE_EDGE) if label == PLATE else box)
-            for label, detector in self._detectors
-            for box in detector.find(image)
-        )
+    def find(self, image: Picture, *, quick: bool = False) -> tuple[Finding, ...]:
+        """Give every finding in one picture.
+
+        Args:
+            image: H x W x 3, blue-green-red.
+            quick: leave out vehicles and persons: they were looked for a moment ago.
+        """
+        height, width = image.shape[:2]
+        found: list[Finding] = []
+        if self._faces is not None:
+            found.extend(Finding(FACE, box) for box in self._faces.find(image))
+        users = None if quick or self._users is None else self._users.look(image)
+        if self._plates is not None:
+            boxes = self._plates.find(image)
+            if self._text is None:
+                plates = [box for box in boxes if box.w * box.h <= _LARGEST_ALONE * width * height]
+            else:
+                plates = join_plates(boxes, self._text.find(image), width, height)
+            if users is not None:
+                plates = [*plates, *missing_plates(users.vehicles, plates, width, height)]
+            found.extend(Finding(PLATE, box) for box in plates)
+        if self._faces is not None and users is not None:
+            faces = [one.box for one in found if one.label == FACE]
+            found.extend(Finding(FACE, box) for box in missing_faces(users.persons, faces, width, height))
+        return tuple(found)
+
+
+def join_plates(boxes: Sequence[Box], lines: Sequence[Box], width: int, height: int) -> list[Box]:
+    """Join what the plate detector and the text detector found.
+
+    Args:
+        boxes: of the plate detector.
+        lines: of text, anywhere in the picture.
+        width: of the picture, in pixels.
+        height: likewise.
+
+    Returns:
+        Boxes of the plate detector, without large ones that hold no text, grown by what they are known to lack;
+        and lines of text in the shape of a plate that those do not cover.
+    """
+    kept = []
+    for box in boxes:
+        large = box.w * box.h > _LARGE_PLATE * width * height
+        text = sum(line.w * line.h * line.covered_by(box) for line in lines)
+        if not large or text >= _LEAST_TEXT * box.w * box.h:
+            kept.append(box.grown(_PLATE_EDGE))
+    for line in rows_of(lines):
+        like_a_plate = line.score >= _SURE_TEXT and _SHORT_LINE <= line.w / line.h <= _LONG_LINE
+        if like_a_plate and not any(line.covered_by(one) > _SAME_PLATE for one in kept):
+            kept.append(line)
+    return kept
+
+
+def rows_of(lines: Sequence[Box]) -> list[Box]:
+    """Join lines of text that stand side by side: a plate's gaps part its number into several.
+
+    Args:
+        lines: of text.
+
+    Returns:
+        A box around each row that has the length of a plate, and every other line as it is; largest first.
+    """
+    rows: list[Box] = []
+    for line in sorted(lines, key=lambda one: one.x):
+        for place, row in enumerate(rows):
+            high, low = max(line.h, row.h), min(line.h, row.h)
+            shared = min(line.y + line.h, row.y + row.h) - max(line.y, row.y)
+            right = max(line.x + line.w, row.x + row.w)
+            top, bottom = min(line.y, row.y), max(line.y + line.h, row.y + row.h)
+            near = line.x - row.x - row.w <= _ROW_GAP * high
+            alike = low >= _ROW_ALIKE * high and shared >= _ROW_ALIKE * low
+            if near and alike and right - row.x <= _LONG_LINE * (bottom - top):
+                rows[place] = Box(row.x, top, right - row.x, bottom - top, max(line.score, row.score))
+                break
+        else:
+            rows.append(line)
+    return sorted(rows, key=lambda one: -one.w * one.h)
+
+
+def missing_plates(vehicles: Sequence[Box], plates: Sequence[Box], width: int, height: int) -> list[Box]:
+    """Give the lower half of each vehicle that is large enough for a plate to be read, and shows none.
+
+    A vehicle that fills much of the picture is left out: its plate would have been found, and half of it is a
+    large part of the picture.
+    """
+    return [
+        Box(one.x, one.y + one.h / 2, one.w, one.h / 2, one.score)
+        for one in vehicles
+        if one.score >= _SURE_USER
+        and one.h >= _LEAST_VEHICLE
+        and one.w * one.h <= _LARGEST_USER * width * height
+        and not any(plate.covered_by(one) > _HALF for plate in plates)
+    ]
+
+
+def missing_faces(persons: Sequence[Box], faces: Sequence[Box], width: int, height: int) -> list[Box]:
+    """Give the head of each person that is large enough for a face to be recognised, and shows none."""
+    return [
+        Box(one.x + one.w / 4, one.y, one.w / 2, one.h * _HEAD, one.score)
+        for one in persons
+        if one.score >= _SURE_USER
+        and one.h >= _LEAST_PERSON
+        and one.h >= _UPRIGHT * one.w
+        and one.w * one.h <= _LARGEST_USER * width * height
+        and not any(face.covered_by(one) > _HALF for face in faces)
+    ]
 
 
 def carried(own: Sequence[Finding], neighbours: Iterable[Finding]) -> tuple[Finding, ...]:

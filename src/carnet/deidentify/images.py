@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from functools import lru_cache
 
 from carnet.deidentify.find import Finding
-from carnet.deidentify.masks import mask_picture
 from carnet.deidentify.picture import Still, blank_like, decode, is_picture, mask
+from carnet.deidentify.raw_pixels import blank_raw, open_raw
 from carnet.detectors.box import Picture, as_bgr
 from carnet.errors import RedactionError, UnreadableError
-from carnet.formats.cdr import codec, compressed_image, replace_image
+from carnet.formats.image_message import RAW, ImageMessage, opener
 from carnet.formats.reader import Message, Stream
-
-_CDR_COMPRESSED = {"sensor_msgs/msg/CompressedImage", "sensor_msgs/CompressedImage"}
-_CDR_RAW = {"sensor_msgs/msg/Image", "sensor_msgs/Image"}
-_FOXGLOVE = {"foxglove.CompressedImage", "foxglove_msgs/msg/CompressedImage"}
-# Channels, and whether red comes first.
-_ENCODINGS = {
-    "bgr8": (3, False),
-    "rgb8": (3, True),
-    "bgra8": (4, False),
-    "rgba8": (4, True),
-    "mono8": (1, False),
-}
+from carnet.formats.video_stream import is_byte_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,95 +29,55 @@ class Held:
     redacted: Callable[[tuple[Finding, ...]], bytes]
 
 
+@lru_cache(maxsize=256)
+def _opener(stream: Stream) -> Callable[[Message], ImageMessage] | None:
+    return opener(stream, stream.schema_data)
+
+
 def can_open(stream: Stream) -> bool:
     """Say whether pictures of a stream can be taken out and put back."""
-    if stream.encoding == "cdr":
-        return stream.schema in _CDR_COMPRESSED | _CDR_RAW
-    return stream.encoding == "json" and stream.schema in _FOXGLOVE
+    return _opener(stream) is not None
+
+
+def image_of(message: Message) -> ImageMessage:
+    """Take the coded or raw picture out of a message of a stream that `can_open` takes.
+
+    Raises:
+        UnreadableError: the message does not have the shape of its type.
+    """
+    take = _opener(message.stream)
+    if take is None:
+        raise UnreadableError("the pictures are in an encoding that carnet does not read", where="message")
+    return take(message)
 
 
 def open_picture(message: Message) -> Held:
     """Take the picture out of a message of a stream that `can_open` takes.
 
     Raises:
-        RedactionError: the picture is coded in a way that cannot be masked, such as H.264 over messages.
-        UnreadableError: the picture is damaged.
+        RedactionError: the picture is coded in a way that cannot be masked.
+        UnreadableError: the picture is damaged, or a piece of video that only its neighbours explain.
     """
-    stream, data = message.stream, message.data
-    if stream.schema in _CDR_RAW:
-        return _raw(stream, data)
-    if stream.encoding == "json":
-        try:
-            form = json.loads(data)
-            picture = base64.b64decode(form["data"], validate=True)
-        except (ValueError, KeyError, TypeError) as error:
-            raise UnreadableError("a picture message is not of its type", where="message") from error
-
-        def again(made: bytes) -> bytes:
-            return json.dumps({**form, "data": base64.b64encode(made).decode()}).encode()
-
-        return _coded(picture, again)
-    found = compressed_image(data)
-    return _coded(bytes(found.picture(data)), lambda made: replace_image(data, found, made))
-
-
-def _coded(picture: bytes, put: Callable[[bytes], bytes]) -> Held:
-    _known(picture)
-    still: Still = decode(picture, upright=False)
-    return Held(as_bgr(still.pixels), lambda findings: put(mask(still, findings)))
-
-
-def _known(picture: bytes) -> None:
-    if not is_picture(picture) and picture[:4] in {
-        b"\x00\x00\x00\x01",
-        b"\x00\x00\x01\x09",
-        b"\x00\x00\x01\x67",
-    }:
+    image = image_of(message)
+    if image.kind == RAW:
+        raw = open_raw(image)
+        return Held(raw.image, lambda findings: image.put(raw.masked(findings)))
+    if is_byte_stream(image.payload):
         raise RedactionError(
-            "the pictures are video over messages (H.264 or H.265), which cannot be masked yet",
-            remedy="order its class under `drop`, or leave the recording out",
+            "the pictures are video over messages (H.264 or H.265): one message alone cannot be opened",
+            where="message",
         )
-    if not is_picture(picture):
+    if not is_picture(image.payload):
         raise UnreadableError("a picture is neither JPEG nor PNG", where="message")
-
-
-def _raw(stream: Stream, data: bytes) -> Held:
-    form = codec(stream.schema or "", stream.schema_text, stream.encoding)
-    message: Any = form.decode(data)
-    if message.encoding not in _ENCODINGS:
-        raise RedactionError(
-            "pixels of this encoding cannot be masked", remedy="order the stream's class under `drop`"
-        )
-    channels, red_first = _ENCODINGS[message.encoding]
-    height, width, step = int(message.height), int(message.width), int(message.step)
-    flat = np.asarray(message.data, dtype=np.uint8)
-    if not height or not width or step < width * channels or flat.size < height * step:
-        raise UnreadableError("a picture message is shorter than it says", where="message")
-    rows = flat[: height * step].reshape(height, step)[:, : width * channels]
-    pixels = rows.reshape(height, width, channels)
-    image = as_bgr(pixels)
-
-    def redacted(findings: tuple[Finding, ...]) -> bytes:
-        if not findings:
-            return data
-        changed = pixels.copy()
-        mask_picture(changed, (one.box for one in findings))
-        whole = flat.copy()
-        whole[: height * step].reshape(height, step)[:, : width * channels] = changed.reshape(height, -1)
-        message.data = whole
-        return form.encode(message)
-
-    return Held(np.ascontiguousarray(image[:, :, ::-1]) if red_first else image, redacted)
+    still: Still = decode(image.payload, upright=False)
+    return Held(as_bgr(still.pixels), lambda findings: image.put(mask(still, findings)))
 
 
 def blanked(message: Message) -> bytes | None:
     """Give the message with a black picture of the announced size, or None when that is not possible."""
-    stream, data = message.stream, message.data
     try:
-        if stream.encoding == "cdr" and stream.schema in _CDR_COMPRESSED:
-            found = compressed_image(data)
-            black = blank_like(bytes(found.picture(data)))
-            return None if black is None else replace_image(data, found, black)
+        image = image_of(message)
+        made = blank_raw(image) if image.kind == RAW else blank_like(image.payload)
+        return None if made is None else image.put(made)
     except UnreadableError:
         return None
-    return None

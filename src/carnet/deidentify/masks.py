@@ -1,16 +1,19 @@
-"""Masks: a fixed grid of cell means over a box. What was inside a cell cannot be computed back.
+"""Masks: an even grey over a box. Nothing of what was there stays, not even its colour.
 
-A blur can be undone in part when its strength does not grow with the box; sixteen means cannot, whatever the
-size. The grid is that of the Argoverse data set's faces (there 5 x 5), after Google Street View's lesson that
-a mask must hold when the picture is enlarged (Frome et al., ICCV 2009).
+A blur can be undone in part when its strength does not grow with the box. A grid of cell means cannot, and looks
+better; but whoever holds a photograph of the person masks it in the same way and compares: of 336 faces under 4 x 4
+means he matched 332, under an even grey as many as by chance (`make attack`).
+That a mask must hold when the picture is enlarged is Google Street View's lesson (Frome et al., ICCV 2009).
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +22,13 @@ from carnet.detectors.box import Box
 GROWN = 0.12
 """Share of its width and height by which a box is grown on each side before it is masked."""
 
+_OPENCV_CHANNELS = 4
+
 CELLS = 4
-"""Cells a side."""
+"""Cells a side, of a grid of means."""
+
+SOLID = 0
+"""In place of a number of cells: an even grey."""
 
 
 def bounds(box: Box, width: int, height: int, grown: float = GROWN) -> tuple[int, int, int, int] | None:
@@ -33,23 +41,40 @@ def bounds(box: Box, width: int, height: int, grown: float = GROWN) -> tuple[int
 
 def edges(start: int, stop: int, cells: int = CELLS) -> NDArray[np.intp]:
     """Give where cells begin and end along one side; a cell of one pixel would pass that pixel on."""
-    return np.linspace(start, stop, max(1, min(cells, (stop - start) // 2)) + 1).astype(np.intp)
+    parts = max(1, min(cells, (stop - start) // 2))
+    return np.array([start + (stop - start) * part // parts for part in range(parts + 1)], dtype=np.intp)
 
 
-def mask_area(plane: NDArray[Any], area: tuple[int, int, int, int], cells: int = CELLS) -> None:
-    """Put the mean of each of `cells` x `cells` parts of an area in place of its pixels.
+def grey_of(plane: NDArray[Any]) -> int:
+    """Give the middle of the values that a plane can have: of brightness grey, of colour none.
+
+    Samples of more than eight bits are stored in sixteen; how many of them are used shows at the largest.
+    """
+    if plane.dtype.itemsize == 1:
+        return 128
+    return 1 << max(0, int(plane.max(initial=0)).bit_length() - 1)
+
+
+def mask_area(plane: NDArray[Any], area: tuple[int, int, int, int], cells: int = SOLID) -> None:
+    """Put an even grey, or the mean of each of `cells` x `cells` parts of an area, in place of its pixels.
 
     Args:
         plane: H x W or H x W x C, of whole numbers; changed in place.
         area: left, top, right, bottom in whole pixels, the last two exclusive.
-        cells: how many parts a side; fewer where the area is smaller than that.
+        cells: `SOLID`, or how many parts a side; fewer where the area is smaller than that.
     """
     left, top, right, bottom = area
-    across, down = edges(left, right, cells), edges(top, bottom, cells)
-    for row in range(len(down) - 1):
-        for column in range(len(across) - 1):
-            cell = plane[down[row] : down[row + 1], across[column] : across[column + 1]]
-            cell[...] = np.rint(cell.mean(axis=(0, 1))).astype(plane.dtype)
+    if cells == SOLID:
+        plane[top:bottom, left:right] = grey_of(plane)
+        return
+    across, down = edges(left, right, cells).tolist(), edges(top, bottom, cells).tolist()
+    channels = 1 if plane.ndim == 2 else plane.shape[2]  # noqa: PLR2004 - height and width alone
+    fast = plane.dtype in (np.uint8, np.uint16) and channels <= _OPENCV_CHANNELS
+    for upper, lower in itertools.pairwise(down):
+        for begin, end in itertools.pairwise(across):
+            cell = plane[upper:lower, begin:end]
+            mean = cv2.mean(cell)[:channels] if fast else cell.mean(axis=(0, 1))
+            cell[...] = np.rint(mean) if channels > 1 or not fast else round(mean[0])
 
 
 def mask_picture(image: NDArray[Any], boxes: Iterable[Box]) -> int:

@@ -109,7 +109,7 @@ def _announced(data: bytes) -> tuple[int, int, int]:
     except UnreadableError:
         try:
             height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
-        except ValueError as error:
+        except (ValueError, KeyError) as error:
             raise UnreadableError("the JPEG announces no size", where="picture") from error
         return width, height, 3
 

@@ -36,9 +36,17 @@ def stream_classes(sheet: FactSheet, stream: Stream) -> tuple[DataClass, ...]:
     return tuple(sorted(classes | {field.data for described in found for field in described.fields}))
 
 
-def is_dropped(order: RedactionOrder, classes: tuple[DataClass, ...]) -> bool:
-    """Say whether a stream of these classes is taken out whole."""
+def is_dropped(order: RedactionOrder, classes: tuple[DataClass, ...], *, rewritable: bool = False) -> bool:
+    """Say whether a stream of these classes is taken out whole.
+
+    Args:
+        order: what is wanted.
+        classes: what is in the stream.
+        rewritable: whether positions in it can be made coarser; where they cannot, and shall be, it goes.
+    """
     wanted = [*order.drop, *(one for part in order.remove for one in _WHOLE_STREAMS.get(part, ()))]
+    if order.location is not None and order.location.rewrites and not rewritable:
+        wanted.append(DataClass("location"))
     return any(
         covers(general, special) and not (general not in order.drop and special in _HARMLESS)
         for general in wanted

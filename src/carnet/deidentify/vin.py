@@ -7,7 +7,7 @@ ISO 3779: 17 characters of digits and capital letters without I, O and Q. The ch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 LENGTH = 17
 ALPHABET = frozenset("ABCDEFGHJKLMNPRSTUVWXYZ0123456789")
@@ -32,34 +32,57 @@ def find_vins(data: bytes) -> set[bytes]:
     return {found.upper() for found in _TOKEN.findall(data) if is_like_a_vin(found)}
 
 
-def _spellings(vin: bytes) -> Iterable[tuple[bytes, bytes]]:
-    for spelt in (vin, vin.lower()):
-        yield spelt, _COVER * LENGTH
+Cover = Callable[[bytes], bytes]
+"""From a VIN in capitals to the 17 characters that are written over it."""
+
+
+def covered(_vin: bytes) -> bytes:
+    """Give what stands for a suppressed VIN."""
+    return _COVER * LENGTH
+
+
+def _in_case_of(spelt: bytes, over: bytes) -> bytes:
+    """Give what is written over a number in its letters' case; what is suppressed stays in capitals."""
+    return over.lower() if spelt != spelt.upper() and over != _COVER * LENGTH else over
+
+
+def _spellings(vin: bytes, cover: Cover) -> Iterable[tuple[bytes, bytes]]:
+    over = cover(vin)
+    for spelt, made in ((vin, over), (vin.lower(), _in_case_of(vin.lower(), over))):
+        yield spelt, made
         for wide in ("utf-16-le", "utf-16-be"):
-            yield spelt.decode().encode(wide), (_COVER * LENGTH).decode().encode(wide)
+            yield spelt.decode().encode(wide), made.decode().encode(wide)
 
 
-def scrub(data: bytes, known: Iterable[bytes], *, by_shape: bool = True) -> bytes:
-    """Write `X` over every VIN, so that lengths and offsets stay.
+def scrub(data: bytes, known: Iterable[bytes], *, by_shape: bool = True, cover: Cover = covered) -> bytes:
+    """Write `X` or a pseudonym over every VIN, so that lengths and offsets stay.
 
     Args:
         data: text or a message.
         known: numbers to look for anywhere, in capitals, small letters and UTF-16.
         by_shape: also write over tokens that merely have the shape of a VIN.
+        cover: gives what is written over a number; always the same length.
 
     Returns:
         The same bytes object when nothing was found.
     """
-    made = data
-    for vin in known:
-        for spelt, cover in _spellings(vin):
-            if spelt in made:
-                made = made.replace(spelt, cover)
-    if by_shape:
-        return _TOKEN.sub(lambda found: _COVER * LENGTH if is_like_a_vin(found[0]) else found[0], made)
-    return made
+    over = {spelt: made for vin in known for spelt, made in _spellings(vin, cover) if spelt in data}
+    if not over and not by_shape:
+        return data
+    # In one go: a pseudonym has a VIN's shape itself, and may be another number of the list.
+    shapes = [re.escape(one) for one in over] + ([_TOKEN.pattern] if by_shape else [])
+    pattern = re.compile(b"|".join(shapes)) if over else _TOKEN
+
+    def put(found: re.Match[bytes]) -> bytes:
+        text = found[0]
+        if text in over:
+            return over[text]
+        return _in_case_of(text, cover(text.upper())) if is_like_a_vin(text) else text
+
+    return pattern.sub(put, data)
 
 
-def scrub_text(text: str, known: Iterable[bytes]) -> str:
-    """Write `X` over every VIN of a text."""
-    return scrub(text.encode("utf-8", "surrogateescape"), known).decode("utf-8", "surrogateescape")
+def scrub_text(text: str, known: Iterable[bytes], *, cover: Cover = covered) -> str:
+    """Write `X` or a pseudonym over every VIN of a text."""
+    made = scrub(text.encode("utf-8", "surrogateescape"), known, cover=cover)
+    return made.decode("utf-8", "surrogateescape")

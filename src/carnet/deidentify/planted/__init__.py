@@ -1,0 +1,1 @@
+"""Faces and plates to be planted: data, and how plates are drawn."""
