@@ -17,6 +17,12 @@ def shared_folder() -> Path | None:
     return folder if (folder / "data" / "manifest.json").is_file() else None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep lawbooks that tests read apart from the user's."""
+    os.environ["CARNET_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Skip, and say so, where the real data are not beside the checkout."""

@@ -12,8 +12,10 @@ always. That is why this is exact, whatever a rule says.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -101,8 +103,38 @@ def decide_many(frame: Movement, columns: Mapping[str, Column], lawbook: Lawbook
     group = np.zeros(rows, dtype=np.intp)
     decisions: list[Decision] = []
     classes, which = _classes(columns["data"])
-    for number, data in enumerate(classes):
-        mine = np.flatnonzero(which == number)
+    with _no_collection():
+        _judge_all(frame, columns, lawbook, law, ready, (classes, which), group, decisions)
+    return Answers(tuple(decisions), group)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Hold the collector of cycles back: it would walk thousands of answers, of which none is in a cycle."""
+    held = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if held:
+            gc.enable()
+
+
+def _judge_all(
+    frame: Movement,
+    columns: Mapping[str, Column],
+    lawbook: Lawbook,
+    law: _Law,
+    ready: Mapping[str, _Ready],
+    of: tuple[tuple[str, ...], NDArray[np.int64]],
+    group: NDArray[np.intp],
+    decisions: list[Decision],
+) -> None:
+    """Number the group of each row, and judge each group once."""
+    import numpy as np
+
+    for number, data in enumerate(of[0]):
+        mine = np.flatnonzero(of[1] == number)
         if not len(mine):
             continue
         cuts = _cuts(frame, data, law, lawbook)
@@ -114,6 +146,9 @@ def decide_many(frame: Movement, columns: Mapping[str, Column], lawbook: Lawbook
             if size * many > _MOST:
                 codes, size = _dense(codes)
             codes, size = codes * many + cells, size * many
+        wrong = _too_many_new(ready, mine)
+        if wrong is not None:
+            codes, size = codes * 2 + wrong, size * 2
         codes, size = _dense(codes)
         first = np.zeros(size, dtype=np.intp)
         # Written from the last row to the first, so that what stays is the first row of each group.
@@ -123,10 +158,15 @@ def decide_many(frame: Movement, columns: Mapping[str, Column], lawbook: Lawbook
         for values in zip(*chosen.values(), strict=True):
             asked = _movement(frame, dict(zip(chosen, values, strict=True)), lawbook)
             decisions.append(decide(asked, lawbook, explain=False))
-    return Answers(tuple(decisions), group)
 
 
-_MOST = 2**62
+def _too_many_new(ready: Mapping[str, _Ready], rows: NDArray[np.intp]) -> NDArray[np.bool_] | None:
+    """Say of which rows more persons are new than they are about: such a row contradicts itself."""
+    many, new = (ready[name].numbers if name in ready else None for name in FIELDS[:2])
+    return None if many is None or new is None else new[rows] > many[rows]
+
+
+_MOST = 2**61
 _TABLE = 1 << 24
 """Codes below this are made dense by a table, others by sorting."""
 

@@ -18,6 +18,7 @@ PAGES = [
     "docs/how-to/incident-clock.md",
     "docs/how-to/exposure.md",
     "docs/reference/json.md",
+    pytest.param("docs/how-to/redact.md", marks=pytest.mark.slow),
     pytest.param("docs/how-to/release-a-recording.md", marks=pytest.mark.slow),
     pytest.param("README.md", marks=pytest.mark.slow),
 ]

@@ -9,12 +9,12 @@ import json
 import pytest
 
 from carnet.classify import describe
-from carnet.classify.text import vin_check_digit_holds
 from carnet.formats import open_recording
 from carnet.formats.can import IsoTp, frame_of_message, load_database
 from carnet.formats.cdr import compressed_image
 from carnet.formats.picture import decode_picture
 from carnet.model.factsheet import ReadState
+from carnet.recognise.text import vin_check_digit_holds
 
 
 @pytest.fixture(scope="module")

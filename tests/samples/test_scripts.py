@@ -53,6 +53,6 @@ def assert_same_pictures(new, old):
 
 def test_the_outlines_are_what_their_script_makes(shared, samples, tmp_path):
     run(samples.parent / "scripts" / "make_places.py", shared / "data", tmp_path / "x.gz")
-    committed = samples.parent / "src" / "carnet" / "classify" / "data" / "countries.json.gz"
+    committed = samples.parent / "src" / "carnet" / "recognise" / "data" / "countries.json.gz"
     # The compressed bytes depend on the zlib at hand; what they hold does not.
     assert gzip.decompress((tmp_path / "x.gz").read_bytes()) == gzip.decompress(committed.read_bytes())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import ctypes
 import errno
+import hashlib
+import io
 import os
 import socket
 import struct
@@ -13,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from carnet.errors import UnreadableError
 from carnet.model.factsheet import FactSheet
 
 Progress = Callable[[int, int], None]
@@ -38,21 +41,92 @@ def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], pr
 
 
 def redact(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
-    """Redact a file. Parameters: `name`, `sheet`, `order`, `companions`, `threads`. Gives the report."""
+    """Redact a file. Parameters: `name`, `order`, `companions`, `threads`, `sheet`, else one is made first, `keys`.
+
+    Gives the report.
+    """
+    from carnet.classify.describe import describe as look
+    from carnet.deidentify.location_order import Keys
     from carnet.deidentify.order import RedactionOrder
     from carnet.deidentify.redact import redact as take_out
 
+    name, companions = str(parameters["name"]), _companions(parameters)
+    order = RedactionOrder.from_json(dict(parameters["order"]))
+    if "sheet" in parameters:
+        sheet = FactSheet.from_json(parameters["sheet"])
+    else:
+        sheet = look(source, name=name, companions=companions, detect=False)
     report = take_out(
         source,
         sink,
-        RedactionOrder.from_json(dict(parameters["order"])),
-        name=str(parameters["name"]),
-        sheet=FactSheet.from_json(parameters["sheet"]),
-        companions=_companions(parameters),
+        order,
+        name=name,
+        sheet=sheet,
+        companions=companions,
         progress=progress,
         threads=int(parameters.get("threads", 2)),
+        keys=Keys(**{part: base64.b64decode(key) for part, key in parameters.get("keys", {}).items()}),
     )
     return report.to_json()
+
+
+def layout(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
+    """Redact a file of a data set by its place in the layout. Parameters: `task`, `parts`, and those of `redact`.
+
+    The source is the file and, one after the other, the tables beside it: `parts` has their names and lengths.
+    """
+    from carnet.deidentify.drive_tables import without_places_in_oxts, without_places_in_table
+    from carnet.deidentify.order import Outcome, RedactionOrder, RedactionReport
+
+    task, name = dict(parameters["task"]), str(parameters["name"])
+    order = RedactionOrder.from_json(dict(parameters["order"]))
+    (_, size), *others = ((str(one), int(length)) for one, length in parameters["parts"])
+    data = source.read(size)
+    digest = hashlib.sha256(data).hexdigest()
+    if task["layout"] == "nuscenes":
+        tables = {one: source.read(length) for one, length in others}
+        prefixes = {str(old): str(new) for old, new in task["prefixes"].items()}
+        made = without_places_in_table(str(task["table"]), data, tables, prefixes)
+        # What else identifies in it goes as in any text.
+        return redact(io.BytesIO(made), sink, parameters, progress) | {"in_sha256": digest}
+    if task["layout"] == "oxts":
+        made = without_places_in_oxts(data)
+    else:
+        each = int(task["bytes_a_point"])
+        if not data or (each and len(data) % each):
+            raise UnreadableError("a point cloud is not as wide as its layout says", where="points")
+        made = data
+    sink.write(made)
+    outcome = Outcome(dropped={"places": 1} if made != data else {})
+    trimmed = {"head_s": order.trim_head_s, "tail_s": order.trim_tail_s}
+    out = hashlib.sha256(made).hexdigest()
+    removed = tuple(sorted(order.remove))
+    return RedactionReport(name, name, digest, out, order.setting, (), removed, trimmed, outcome).to_json()
+
+
+def samples(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
+    """Give masked samples of a file. Parameters: `name`, `order`, `count`, `threads`."""
+    from carnet.deidentify.order import RedactionOrder
+    from carnet.deidentify.samples import samples_of
+    from carnet.recognise.text import recognise
+
+    del sink, progress
+    found = samples_of(
+        source,
+        RedactionOrder.from_json(dict(parameters["order"])),
+        name=str(parameters["name"]),
+        count=int(parameters["count"]),
+        threads=int(parameters.get("threads", 2)),
+    )
+    return [
+        {
+            "stream": "stream" if recognise(one.stream) else one.stream,
+            "index": one.index,
+            "labels": list(one.labels),
+            "picture": base64.b64encode(one.picture).decode("ascii"),
+        }
+        for one in found
+    ]
 
 
 def check(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:

@@ -5,7 +5,9 @@ JSON result and, for a redaction, bytes. It has no network, no keys and no files
 a frame is one letter, four bytes of length and the payload:
 
     worker -> node   R offset, length: give me these bytes      W bytes of the output
-                     P done, of how many                        E an error      Z the result
+                     X offset, bytes: over what was written     P done, of how many
+                     Y offset, length: of what was written      E an error
+                     Z the result
     node -> worker   T the task (first frame)                   D bytes that were asked for
 """
 
@@ -25,13 +27,20 @@ from carnet.service.isolation import Limits, isolate
 
 FRAME = struct.Struct("!cI")
 RANGE = struct.Struct("!QI")
+OFFSET = struct.Struct("!Q")
 READ_AHEAD = 1 << 20
 LARGEST_FRAME = 64 << 20
 
 TASKS: dict[str, tuple[str, str]] = {
     "describe": ("carnet.service.tasks", "describe"),
     "redact": ("carnet.service.tasks", "redact"),
+    "layout": ("carnet.service.tasks", "layout"),
+    "samples": ("carnet.service.tasks", "samples"),
     "check": ("carnet.service.tasks", "check"),
+    "draw": ("carnet.service.certifying_tasks", "draw"),
+    "look": ("carnet.service.certifying_tasks", "look"),
+    "hold": ("carnet.service.certifying_tasks", "hold"),
+    "pictures": ("carnet.service.certifying_tasks", "pictures"),
     "probe": ("carnet.service.tasks", "probe"),
 }
 """The closed list of what a worker does, and where."""
@@ -102,6 +111,18 @@ class _RemoteSource(io.RawIOBase):
         return len(data)
 
 
+class _Output(io.BufferedWriter):
+    """The output where early parts may be written over."""
+
+    def rewrite(self, offset: int, data: bytes) -> None:
+        self.flush()
+        cast("_RemoteSink", self.raw).rewrite(offset, data)
+
+    def reread(self, offset: int, size: int) -> bytes:
+        self.flush()
+        return cast("_RemoteSink", self.raw).reread(offset, size)
+
+
 class _RemoteSink(io.RawIOBase):
     """The output, sent piece by piece; it can be told its position and not moved."""
 
@@ -122,13 +143,25 @@ class _RemoteSink(io.RawIOBase):
         self._position += len(view)
         return len(view)
 
+    def rewrite(self, offset: int, data: bytes) -> None:
+        for start in range(0, len(data), READ_AHEAD):
+            self._pipe.send(b"X", OFFSET.pack(offset + start) + data[start : start + READ_AHEAD])
+
+    def reread(self, offset: int, size: int) -> bytes:
+        self._pipe.send(b"Y", RANGE.pack(offset, size))
+        letter, data = self._pipe.receive()
+        if letter != b"D" or len(data) != size:
+            raise EOFError("the node answered with something else")
+        return data
+
 
 def _serve(pipe: Pipe, payload: bytes, held: dict[str, bool]) -> None:
     order = json.loads(payload)
     module, name = TASKS[order["task"]]
     run = getattr(importlib.import_module(module), name)
     source = cast("BinaryIO", io.BufferedReader(_RemoteSource(pipe, order["bytes"]), READ_AHEAD))
-    sink = cast("BinaryIO", io.BufferedWriter(_RemoteSink(pipe), READ_AHEAD))
+    buffered = _Output if order.get("rewrites") else io.BufferedWriter
+    sink = cast("BinaryIO", buffered(_RemoteSink(pipe), READ_AHEAD))
 
     def progress(done: int, total: int) -> None:
         pipe.send(b"P", json.dumps([done, total]).encode())

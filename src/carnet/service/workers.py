@@ -17,12 +17,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from carnet import errors
 from carnet.errors import WorkerError
 from carnet.service.isolation import Limits
-from carnet.service.worker import LARGEST_FRAME, RANGE, Pipe
+from carnet.service.worker import LARGEST_FRAME, OFFSET, RANGE, Pipe
 
 Progress = Callable[[int, int], None]
 
@@ -33,6 +33,16 @@ class Outcome:
 
     result: Any
     isolation: Mapping[str, bool]
+
+
+class Rewrites(Protocol):
+    """An output of which a worker may write over, and read, what it wrote before."""
+
+    def rewrite(self, offset: int, data: bytes) -> None:
+        """Write over a part."""
+
+    def reread(self, offset: int, size: int) -> bytes:
+        """Read a part."""
 
 
 class Worker:
@@ -62,19 +72,23 @@ class Worker:
         parameters: Mapping[str, Any],
         *,
         sink: Callable[[bytes], object] | None = None,
+        rewrites: Rewrites | None = None,
         progress: Progress | None = None,
         seconds: float = 3600.0,
     ) -> Outcome:
-        """Run one task; see `run_worker`. After a `WorkerError` the worker may be gone: make another."""
+        """Run one task; see `run_worker`; `rewrites` lets it write over what it wrote, where that is needed.
+
+        After a `WorkerError` the worker may be gone: make another.
+        """
         source.seek(0, io.SEEK_END)
         size = source.tell()
         watchdog = threading.Timer(seconds, self._process.kill)
         watchdog.start()
         try:
             pipe = Pipe(self._ours)
-            order = {"task": task, "bytes": size, "parameters": parameters}
+            order = {"task": task, "bytes": size, "parameters": parameters, "rewrites": rewrites is not None}
             pipe.send(b"T", json.dumps(order).encode())
-            return _converse(pipe, source, size, sink, progress)
+            return _converse(pipe, source, size, sink, rewrites, progress)
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:
             self._process.wait()
             raise WorkerError(
@@ -133,8 +147,10 @@ def _converse(
     source: BinaryIO,
     size: int,
     sink: Callable[[bytes], object] | None,
+    rewrites: Rewrites | None,
     progress: Progress | None,
 ) -> Outcome:
+    written = 0
     while True:
         letter, payload = pipe.receive()
         if letter == b"R":
@@ -145,6 +161,18 @@ def _converse(
             pipe.send(b"D", source.read(length))
         elif letter == b"W" and sink is not None:
             sink(payload)
+            written += len(payload)
+        elif letter == b"Y" and rewrites is not None:
+            offset, length = RANGE.unpack(payload)
+            if offset + length > written or length > LARGEST_FRAME:
+                raise WorkerError("the worker asked for bytes that it had not written")
+            pipe.send(b"D", rewrites.reread(offset, length))
+        elif letter == b"X" and rewrites is not None:
+            (offset,) = OFFSET.unpack_from(payload)
+            piece = payload[OFFSET.size :]
+            if offset + len(piece) > written:
+                raise WorkerError("the worker wanted to write over what it had not written")
+            rewrites.rewrite(offset, piece)
         elif letter == b"P":
             if progress is not None:
                 done, total = json.loads(payload)

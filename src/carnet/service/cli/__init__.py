@@ -22,6 +22,8 @@ COMMANDS: dict[str, str] = {
     "decide": "May this movement go? With findings, articles and duties.",
     "plan": "The least that must be taken out, or done, so that it may go.",
     "redact": "The same file format out, without the people.",
+    "certify": "How much a redaction masked, measured in three ways.",
+    "review": "Look at a sample of a redaction, by keyboard.",
     "law": "Read, check and test the lawbook.",
     "node": "Make, pair and run a node.",
     "ingest": "Hash and seal a recording into a node's vault.",
@@ -37,6 +39,7 @@ EXTRAS: dict[str, str] = {
     **dict.fromkeys(("cv2", "openvino"), "vision"),
     **dict.fromkeys(("fastapi", "httpx", "starlette", "uvicorn"), "node"),
     "numpy": "recordings,vision",
+    "pyarrow": "tables",
     "reportlab": "print",
 }
 """Which extra brings which library: a command that misses one says so, wherever it was imported."""

@@ -60,7 +60,7 @@ def clock(
         near = difflib.get_close_matches(event, EVENTS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(EVENTS)}"
         raise InputError(f"the event {event!r} is not known", where="--event", remedy=hint)
-    book = load_lawbook(lawbook)
+    book = load_lawbook(lawbook, kept=True)
     wanted = orders_named(book, orders)
     chosen = zone_named(zone, "--zone") if zone is not None else None
     zones = {one.code: chosen or zone_named(one.time_zone, one.folder) for one in wanted}

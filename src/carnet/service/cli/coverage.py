@@ -58,7 +58,7 @@ def _elsewhere(order: Order | HeldOrder) -> bool:
 
 def coverage(*, orders: list[str], reasons: bool, as_json: bool, lawbook: Path | None) -> None:
     """Print the table, and with `reasons` what is not modelled."""
-    book = load_lawbook(lawbook)
+    book = load_lawbook(lawbook, kept=True)
     folder = lawbook or default_folder()
     every = every_order(book)
     asked = {str(one.code) for one in orders_named(book, orders)} & {name.upper() for name in orders}

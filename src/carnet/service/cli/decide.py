@@ -103,7 +103,7 @@ def main(
     Example: carnet decide movement.yaml --json
     """
     asked = read_movement(movement, day)
-    book = load_lawbook(lawbook, company)
+    book = load_lawbook(lawbook, company, kept=True)
     decision = decide(asked, book)
     full = explain_fully(asked, book) if explain is Explanation.FULL else ()
     if as_json:

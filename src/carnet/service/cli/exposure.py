@@ -105,7 +105,7 @@ def exposure(
     lawbook: Path | None,
 ) -> None:
     """Count and print."""
-    book = load_lawbook(lawbook)
+    book = load_lawbook(lawbook, kept=True)
     wanted = orders_named(book, orders)
     stated = Stated(
         currency=currency_of(currency, "--currency") if currency is not None else None,

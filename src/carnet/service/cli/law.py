@@ -62,7 +62,7 @@ def show(
 
     Example: carnet law show cn/guide_2026/g7 --html g7.html
     """
-    book = load_lawbook(lawbook)
+    book = load_lawbook(lawbook, kept=True)
     rule, parameter = book.rule(name), book.parameter(name)
     if rule is not None or html is not None or pdf is not None:
         from carnet.service.cli.rule_page import text_of, write_page

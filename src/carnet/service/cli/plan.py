@@ -43,7 +43,7 @@ def main(
 
     Example: carnet plan movement.yaml
     """
-    found = plan(read_movement(movement, day), load_lawbook(lawbook, company))
+    found = plan(read_movement(movement, day), load_lawbook(lawbook, company, kept=True))
     if as_json:
         sys.stdout.write(json.dumps(found.to_mapping(), ensure_ascii=False, indent=2) + "\n")
     else:

@@ -14,14 +14,14 @@ from carnet.service.pages import labels
 from carnet.service.pages.labels import BOTH, CHINESE, ENGLISH
 from carnet.service.pages.rule_cases import Shown
 
-_MARK = (
+MARK = (
     '<svg class="defs" aria-hidden="true" focusable="false"><symbol id="mark" viewBox="0 0 26 26">'
     '<path d="M2 4.5h22v17H2zM9 4.5v17" fill="none" stroke="currentColor" stroke-width="1.8"/>'
     '<path d="M5.5 8v2M5.5 12v2M5.5 16v2" stroke="currentColor" stroke-width="1.6"/>'
     '<path d="M12 13h8M16.8 9.6 20.2 13l-3.4 3.4" fill="none" stroke="currentColor" stroke-width="1.8"/>'
     "</symbol></svg>"
 )
-_LINE = (
+LINE = (
     '<svg class="guilloche" aria-hidden="true" focusable="false"><defs>'
     '<pattern id="gl" width="28" height="7" patternUnits="userSpaceOnUse">'
     '<path d="M0 3.5Q7-2.5 14 3.5T28 3.5M0 3.5Q7 9.5 14 3.5T28 3.5'
@@ -334,10 +334,10 @@ class _Page:
             '<meta name="color-scheme" content="light dark">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{escape(policy, quote=False)}">\n'
             f"<title>{escape(shown)} · carnet law</title>\n<style>{style}</style>\n</head>\n<body>\n"
-            f'<a class="skip" href="#main">{skip}</a>\n{_MARK}\n'
+            f'<a class="skip" href="#main">{skip}</a>\n{MARK}\n'
             '<header class="masthead"><div class="wrap masthead-in"><span class="mark">'
             '<svg aria-hidden="true" focusable="false"><use href="#mark"/></svg>carnet</span></div>\n'
-            f'{_LINE}</header>\n<main id="main" class="wrap">\n'
+            f'{LINE}</header>\n<main id="main" class="wrap">\n'
             f'<header class="head">{self.kicker()}<h1>{self.text(title)}{chinese}</h1></header>\n'
             f'<div class="lawpair">\n{self.official()}\n{self.check()}\n</div>\n<div class="gap"></div>\n'
             f"{body}\n</main>\n{self.foot()}\n</body>\n</html>\n"
