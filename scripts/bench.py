@@ -244,8 +244,14 @@ def _ingest(source: Path, folder: Path) -> float:
 
 def bench_redaction() -> None:
     """Redact the sample clip with both settings, and with `deface`."""
+    from bench_rate import bench_rate
     from bench_redact import bench_clip  # beside this file
 
+    heading("Redaction at 1920 x 1080")
+    for name, made in bench_rate().items():
+        print(f"  {name}", flush=True)
+        for key, value in made.items():
+            line(f"  {key}", str(value))
     heading("Redaction of samples/shanghai_drive/front_camera.mp4")
     for name, made in bench_clip().items():
         print(f"  {name}", flush=True)
@@ -253,12 +259,25 @@ def bench_redaction() -> None:
             line(f"  {key.replace('_', ' ')}", str(value))
 
 
+# CAN -----------------------------------------------------------------------------------------------------------
+
+
+def bench_can_logs() -> None:
+    """Read a CAN log into columns and decode its signals."""
+    from bench_can import bench_can  # beside this file
+
+    heading("CAN logs")
+    bench_can(line)
+
+
 def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--small", action="store_true", help=f"ingest {SMALL_MIB} MiB instead of {FULL_MIB}")
     parser.add_argument("--mib", type=int, default=FULL_MIB, help="size of the file that is ingested")
-    parser.add_argument("--only", choices=("decide", "law", "ingest", "redaction"), help="one part alone")
+    parser.add_argument(
+        "--only", choices=("decide", "law", "ingest", "can", "redaction"), help="one part alone"
+    )
     parser.add_argument("--child", nargs=3, metavar=("NAME", "SOURCE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
@@ -270,6 +289,7 @@ def main() -> None:
         "decide": bench_decide,
         "law": bench_law_engine,
         "ingest": lambda: bench_ingest(SMALL_MIB if asked.small else asked.mib),
+        "can": bench_can_logs,
         "redaction": bench_redaction,
     }
     for name, part in parts.items():

@@ -85,17 +85,9 @@ def _peer(path: Path) -> dict[str, Any]:
     facts = _facts(path)
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) / "out.mp4"
-        size = [str(facts["width"]), str(facts["height"])]
-        ended = subprocess.run(
-            [str(PEER), str(ROOT / "scripts" / "bench_peer.py"), str(path), str(target), *size],
-            capture_output=True,
-            check=False,
-            text=True,
-            env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "2"},
-        )
-        if ended.returncode or not target.exists():
-            return {"left_out": f"deface ended with {ended.returncode}"}
-        said = json.loads(ended.stdout.strip().splitlines()[-1])
+        said = run_peer(path, facts["width"], facts["height"], target)
+        if "left_out" in said:
+            return said
         grown = 0.3  # its mask scale of 1.3, on each side
         masked = {
             n: [
@@ -111,6 +103,26 @@ def _peer(path: Path) -> dict[str, Any]:
             **_planted(path, masked, ellipse=True),
             **_kept(path, target),
         }
+
+
+def run_peer(path: Path, width: int, height: int, target: Path | None = None) -> dict[str, Any]:
+    """Redact a clip with `deface`; gives its seconds and boxes by frame, or why it is left out."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = target or Path(scratch) / "out.mp4"
+        ended = subprocess.run(
+            [
+                *(str(PEER), str(ROOT / "scripts" / "bench_peer.py"), str(path), str(out)),
+                *(str(width), str(height)),
+            ],
+            capture_output=True,
+            check=False,
+            text=True,
+            env={**os.environ, "PYTHONPATH": "", "OMP_NUM_THREADS": "2"},
+        )
+        if ended.returncode or not out.exists():
+            return {"left_out": f"deface ended with {ended.returncode}"}
+        made: dict[str, Any] = json.loads(ended.stdout.strip().splitlines()[-1])
+        return made
 
 
 def _kept(path: Path, target: Path) -> dict[str, str]:

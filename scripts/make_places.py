@@ -1,4 +1,4 @@
-"""Make `src/carnet/classify/data/countries.json.gz`: country outlines for `carnet.classify.places`.
+"""Make `src/carnet/recognise/data/countries.json.gz`: country outlines for `carnet.recognise.places`.
 
 Run it from a checkout that has the real data beside it: `python scripts/make_places.py ../shared/data`.
 The source is Natural Earth 1:50m (public domain) as the npm package world-atlas 2.0.2 ships it (ISC). The
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-OUT = Path(__file__).resolve().parent.parent / "src" / "carnet" / "classify" / "data" / "countries.json.gz"
+OUT = Path(__file__).resolve().parent.parent / "src" / "carnet" / "recognise" / "data" / "countries.json.gz"
 # ISO 3166-1: numeric code and alpha-2.
 NUMBERS = """
 004AF 008AL 010AQ 012DZ 016AS 020AD 024AO 028AG 031AZ 032AR 036AU 040AT 044BS 048BH 050BD 051AM 052BB

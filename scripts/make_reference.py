@@ -38,7 +38,8 @@ on standard error; and these exit codes.
 | 7 | refused by policy |
 
 `CARNET_NODE`, `CARNET_PERSON` and `CARNET_KEY` stand for `--node`, `--person` and `--key`; the passphrase of a
-key comes from `CARNET_PASSPHRASE`, or is asked for on a terminal.
+key comes from `CARNET_PASSPHRASE`, or is asked for on a terminal. `CARNET_CACHE` is the folder in which lawbooks
+that were read are kept ready (`~/.cache/carnet`); empty keeps none.
 """
 ERRORS_HEAD = f"""{MADE}
 # Errors

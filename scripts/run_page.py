@@ -1,9 +1,10 @@
 """Run the commands of a page of the documentation: `python scripts/run_page.py [--write] PAGE…`.
 
-A page is run in an empty folder that has this checkout's `samples`, `lawbook` and `tests` in it. A block after
-`<!-- file: NAME -->` is written to that file; every `$ ` line of a `console` block is run, in one shell for the
-whole page; the lines up to the next `$ ` are its output. What differs from run to run (digests, ids, folders,
-ports, numbers marked so) is put out of sight on both sides. `--write` puts the real output into the page.
+A page is run in an empty folder that has this checkout's `samples`, `lawbook`, `tests` and `scripts` in it. A
+block after `<!-- file: NAME -->` is written to that file; every `$ ` line of a `console` block is run, in one
+shell for the whole page; the lines up to the next `$ ` are its output. What differs from run to run (digests,
+ids, folders, ports, numbers marked so) is put out of sight on both sides. `--write` puts the real output into
+the page.
 """
 
 from __future__ import annotations
@@ -86,9 +87,10 @@ def run_page(page: Path) -> list[Ran]:
     ports = _free_ports({one for command, _ in commands for one in _PORT.findall(command)})
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for name in ("samples", "lawbook", "tests"):
+        for name in ("samples", "lawbook", "tests", "scripts"):
             (folder / name).symlink_to(ROOT / name)
-        script = ['carnet() { "$CARNET_PYTHON" -m carnet "$@"; }', "exec 2>&1", "_leave() { return $_rc; }"]
+        ours = ['carnet() { "$CARNET_PYTHON" -m carnet "$@"; }', 'python() { "$CARNET_PYTHON" "$@"; }']
+        script = [*ours, "exec 2>&1", "_leave() { return $_rc; }"]
         # Files are written where they stand in the page: a later block may replace an earlier one.
         pieces = sorted(
             [(m.start(), "file", m) for m in _FILE.finditer(text)]
