@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -203,6 +206,37 @@ def test_rubbish_in_the_outbox_is_refused_and_ends_nobody(play, permit):
     (folder / "permit.json").write_bytes(permit)
     stage.courier(desk).carry(folder)
     assert (folder / REFUSED).is_file()
+
+
+def test_what_the_gate_still_prepares_is_nobodys_to_carry(play):
+    """A permit lies in the folder a moment before the folder gets its name; the name may change at any moment."""
+    stage, desk, request = play
+    courier = stage.courier(desk)
+    assert [one.name for one in courier.waiting()] == [request]
+    whole = desk.node.outbox / request
+    whole.replace(desk.node.outbox / f".preparing-{request}")
+    assert courier.waiting() == []
+
+
+def test_a_courier_that_dies_is_followed_by_another(play):
+    stage, _, _ = play
+    process = stage.receiver()
+
+    def couriers() -> list[int]:
+        found = Path("/proc").glob(f"{process.pid}/task/*/children")
+        return [int(one) for path in found for one in path.read_text().split()]
+
+    try:
+        (first,) = couriers()
+        os.kill(first, signal.SIGKILL)
+        until = time.monotonic() + 30
+        while couriers() in ([], [first]) and time.monotonic() < until:
+            time.sleep(0.05)
+        (second,) = couriers()
+        assert second != first
+    finally:
+        stopped(process)
+    assert not Path(f"/proc/{second}").exists()
 
 
 def test_a_release_that_was_touched_in_the_outbox_stays(play):

@@ -29,7 +29,7 @@ from carnet.service.story import Story, opened
 from carnet.service.workers import run_worker
 from carnet.transfer.pairing import read_card
 
-_RECEIPT_S = 60.0
+_RECEIPT_S = 180.0
 
 
 def tell_drive(story: Story) -> None:

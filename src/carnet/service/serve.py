@@ -18,8 +18,9 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from carnet.transfer.receiving import Receiver
 from carnet.transfer.sealing import SEALED_SEGMENT
 
 _PEER = "carnet.peer"
+_COURIER_LOOK_S = 1.0
 _LARGEST_PERMIT = 4 << 20
 
 
@@ -190,8 +192,10 @@ def _serve(node: Node, *, courier: bool) -> None:
     control, transfer = _listen(node.config.control_port), _listen(node.config.transfer_port)
     desk.start()
     node.write_courier_settings()
-    carrying = _start_courier(node) if courier else None
-    with tempfile.NamedTemporaryFile("w", suffix=".pem", dir=node.config.keys) as authorities:
+    with (
+        _carrying(node) if courier else nullcontext(),
+        tempfile.NamedTemporaryFile("w", suffix=".pem", dir=node.config.keys) as authorities,
+    ):
         cards = list(node.peers().values())
         authorities.write("".join(card.certificate for card in cards) or node.card.certificate)
         authorities.flush()
@@ -204,9 +208,6 @@ def _serve(node: Node, *, courier: bool) -> None:
         try:
             asyncio.run(_run(servers, [control, transfer], node.config.name))
         finally:
-            if carrying is not None:
-                carrying.terminate()
-                carrying.wait(timeout=10)
             node.close()
 
 
@@ -230,6 +231,29 @@ async def _run(servers: list[uvicorn.Server], listeners: list[socket.socket], na
 async def _without_signals(server: uvicorn.Server, listener: socket.socket) -> None:
     """Serve without the server's own signal handling: two servers share this process."""
     await server._serve([listener])  # noqa: SLF001 - `serve` differs only by taking the signals
+
+
+@contextmanager
+def _carrying(node: Node) -> Iterator[None]:
+    """Keep a courier running beside the node: one that dies is followed by another, and the log says so."""
+    ended = threading.Event()
+    first = _start_courier(node)
+
+    def keep(process: subprocess.Popen[bytes]) -> None:
+        while not ended.wait(_COURIER_LOOK_S):
+            if process.poll() is not None:
+                print(f"carnet: the courier ended with {process.returncode}; another starts", flush=True)  # noqa: T201 - the node's log
+                process = _start_courier(node)
+        process.terminate()
+        process.wait(timeout=10)
+
+    keeper = threading.Thread(target=keep, args=(first,), name="courier's keeper")
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
 
 
 def _start_courier(node: Node) -> subprocess.Popen[bytes]:

@@ -15,6 +15,7 @@ The outbox is the agreement with the node, so that either may die at any moment:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -48,10 +49,12 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
     handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(handle)
+        temporary.replace(path)
+        os.fsync(
+            handle
+        )  # by handle: who waits for this file may already have settled it and removed the folder
     finally:
         os.close(handle)
 
@@ -87,9 +90,15 @@ class Courier:
         """Give the releases that have a permit, and neither receipt nor refusal nor are held, oldest first."""
         if not self.outbox.is_dir():
             return []
-        found = [one for one in self.outbox.iterdir() if (one / PERMIT).is_file()]
-        found = [one for one in found if not any((one / name).exists() for name in (RECEIPT, REFUSED, HELD))]
-        return sorted(found, key=lambda one: one.stat().st_mtime_ns)
+        found = []
+        for one in self.outbox.iterdir():
+            # What the gate still prepares begins with a dot: it may be renamed between any two of these questions.
+            if one.name.startswith(".") or any((one / name).exists() for name in (RECEIPT, REFUSED, HELD)):
+                continue
+            with contextlib.suppress(FileNotFoundError):  # not handed over yet, or settled meanwhile
+                (one / PERMIT).stat()
+                found.append((one.stat().st_mtime_ns, one))
+        return [one for _, one in sorted(found)]
 
     def carry(self, release: Path) -> None:
         """Carry one release; the receipt, or the refusal, is durable when this returns.
@@ -197,8 +206,12 @@ def run(folder: Path, *, clock: Callable[[], datetime], parent: int | None = Non
             try:
                 courier.carry(release)
                 pauses.pop(release.name, None)
-            except PeerError as error:
-                sys.stderr.write(f"courier: {error}\n")
+            except (
+                PeerError,
+                OSError,
+            ) as error:  # a full disk, a release that is gone: the others still wait
+                said = error if isinstance(error, PeerError) else type(error).__name__
+                sys.stderr.write(f"courier: {said}\n")
                 longer = min(pause * 2, _LONGEST_PAUSE_S)
                 pauses[release.name] = (time.monotonic() + longer, longer)
         time.sleep(_POLL_S)
