@@ -6,30 +6,19 @@ reason: nothing is ever `read` and empty.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import BinaryIO
 
 from carnet.errors import MissingExtraError
 from carnet.formats.reader import BlockedReader, Message, OutsideText, Reader, Stream
-from carnet.formats.sniff import (
-    CANDUMP,
-    DBC,
-    JPEG,
-    MCAP,
-    MKV,
-    MP4,
-    PNG,
-    ROSBAG1,
-    SQLITE,
-    foreign_name,
-    head_of,
-    is_plain_text,
-    known_format,
-    length_of,
-)
+from carnet.formats.sniff import foreign_name, format_of, head_of, is_plain_text, length_of
 
 __all__ = ["BlockedReader", "Message", "OutsideText", "Reader", "Stream", "open_recording"]
+
+# Which extra brings a library that is not in `carnet[recordings]`.
+_EXTRAS = {"cv2": "vision", "pyarrow": "tables"}
 
 
 def open_recording(
@@ -52,48 +41,21 @@ def open_recording(
     if length == 0:
         return BlockedReader("the file is empty")
     head = head_of(source)
-    form = known_format(head)
-    try:
-        if form == MCAP:
-            from carnet.formats.mcap_read import McapReader
-
-            return McapReader(source)
-        if form == ROSBAG1:
-            from carnet.formats.rosbag1_read import Bag1Reader
-
-            return Bag1Reader(source)
-        if form == SQLITE:
-            from carnet.formats.rosbag2_read import Bag2Reader
-
-            return Bag2Reader(source)
-        if form in {JPEG, PNG}:
-            from carnet.formats.picture import PictureReader
-
-            return PictureReader(source, form, length)
-        if form == MP4:
-            from carnet.formats.mp4_read import Mp4Reader
-
-            return Mp4Reader(source, length)
-        if form == MKV:
-            from carnet.formats.mkv_read import MkvReader
-
-            return MkvReader(source, length)
-        if form == CANDUMP:
-            from carnet.formats.can import CandumpReader
-
-            return CandumpReader(source)
-        if form == DBC:
-            from carnet.formats.can import DatabaseReader
-
-            return DatabaseReader(source, name)
-    except ImportError as error:
-        raise MissingExtraError(
-            f"reading {form} needs the library {error.name}",
-            remedy=f"pip install 'carnet[{'vision' if error.name == 'cv2' else 'recordings'}]'",
-        ) from error
+    found = format_of(head)
+    if found is not None:
+        given = {"name": name, "form": found.name, "length": length, "companions": companions}
+        module, _, of = found.reader.partition(":")
+        try:
+            make = getattr(importlib.import_module(f"carnet.formats.{module}"), of)
+            reader: Reader = make(source, *(given[one] for one in found.wants))
+        except ImportError as error:
+            raise MissingExtraError(
+                f"reading {found.name} needs the library {error.name}",
+                remedy=f"pip install 'carnet[{_EXTRAS.get(error.name or '', 'recordings')}]'",
+            ) from error
+        return reader
     if is_plain_text(head):
         from carnet.formats.text_files import TextReader
 
         return TextReader(source)
-    del companions
     return BlockedReader(f"carnet does not read this: it is {foreign_name(head)}")

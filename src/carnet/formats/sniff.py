@@ -1,12 +1,14 @@
 """What a file is, told from its first bytes: names and extensions lie.
 
-Signatures are those of the formats' own descriptions; only the four that carnet reads lead to a reader, the
-others give the reason why the file is blocked its proper name.
+Signatures are those of the formats' own descriptions. What stands in `FORMATS` leads to a reader; the others
+give the reason why the file is blocked its proper name.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import BinaryIO
 
 HEAD_BYTES = 4096
@@ -16,6 +18,54 @@ ROSBAG1, SQLITE, MKV = "rosbag1", "rosbag2", "mkv"
 
 _CANDUMP = re.compile(rb"\(\d{1,12}\.\d{1,9}\)[ \t]+\S{1,64}[ \t]+[0-9A-Fa-f]{3,8}#")
 _DBC = re.compile(rb"(?m)^(VERSION[ \t]+\"|NS_[ \t]*:|BS_[ \t]*:|BU_[ \t]*:|BO_ \d+ )")
+_MP4_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"moof", b"styp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that carnet reads.
+
+    Attributes:
+        name: its name, as `scan --json` prints it.
+        takes: says of a file's first `HEAD_BYTES` bytes whether they are of this format.
+        reader: module and class of the reader, imported when the first such file is opened.
+        wants: what the reader's constructor is given after the source: of `name` (the file's name), `form`
+            (the format's name), `length` (bytes), `companions` (files beside it, by name).
+    """
+
+    name: str
+    takes: Callable[[bytes], bool]
+    reader: str
+    wants: tuple[str, ...] = ()
+
+
+def starting(*signs: bytes) -> Callable[[bytes], bool]:
+    """Take first bytes that begin with one of these signs."""
+    return lambda head: head.startswith(signs)
+
+
+# In this order: a signature of bytes before a pattern of text, since a text may quote anything.
+FORMATS: tuple[Format, ...] = (
+    Format(MCAP, starting(b"\x89MCAP"), "mcap_read:McapReader"),
+    Format(ROSBAG1, starting(b"#ROSBAG V2.0\n"), "rosbag1_read:Bag1Reader"),
+    Format(
+        MKV,
+        lambda head: head.startswith(b"\x1aE\xdf\xa3") and b"matroska" in head[:80],
+        "mkv_read:MkvReader",
+        ("length",),
+    ),
+    Format(SQLITE, starting(b"SQLite format 3\x00"), "rosbag2_read:Bag2Reader"),
+    Format(JPEG, starting(b"\xff\xd8\xff"), "picture:PictureReader", ("form", "length")),
+    Format(PNG, starting(b"\x89PNG\r\n\x1a\n"), "picture:PictureReader", ("form", "length")),
+    Format(MP4, lambda head: head[4:8] in _MP4_BOXES, "mp4_read:Mp4Reader", ("length",)),
+    Format(CANDUMP, lambda head: _CANDUMP.search(head[:512]) is not None, "can:CandumpReader"),
+    Format(
+        DBC,
+        lambda head: b"\x00" not in head and len(_DBC.findall(head)) > 1,
+        "can:DatabaseReader",
+        ("name",),
+    ),
+)
 
 # (offset, bytes, what it is): kept, not read.
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
@@ -72,25 +122,13 @@ def length_of(source: BinaryIO) -> int:
 
 def known_format(head: bytes) -> str | None:
     """Name the format that carnet reads and that these first bytes announce, else None."""
-    if head.startswith(b"\x89MCAP"):
-        return MCAP
-    if head.startswith(b"#ROSBAG V2.0\n"):
-        return ROSBAG1
-    if head.startswith(b"\x1aE\xdf\xa3") and b"matroska" in head[:80]:
-        return MKV
-    if head.startswith(b"SQLite format 3\x00"):
-        return SQLITE
-    if head.startswith(b"\xff\xd8\xff"):
-        return JPEG
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PNG
-    if head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide", b"moof", b"styp"}:
-        return MP4
-    if _CANDUMP.search(head[:512]):
-        return CANDUMP
-    if b"\x00" not in head and len(_DBC.findall(head)) > 1:
-        return DBC
-    return None
+    found = format_of(head)
+    return found.name if found else None
+
+
+def format_of(head: bytes) -> Format | None:
+    """Give the entry of `FORMATS` that takes these first bytes: the first of the table that does."""
+    return next((one for one in FORMATS if one.takes(head)), None)
 
 
 def _start_of_text(head: bytes) -> bytes:
