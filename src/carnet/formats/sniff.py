@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from carnet.formats.xml_root import root_of
+
 HEAD_BYTES = 4096
 
 MCAP, JPEG, PNG, MP4, CANDUMP, DBC = "mcap", "jpeg", "png", "mp4", "candump", "dbc"
@@ -44,6 +46,11 @@ def starting(*signs: bytes) -> Callable[[bytes], bool]:
     return lambda head: head.startswith(signs)
 
 
+def rooted(*names: str) -> Callable[[bytes], bool]:
+    """Take XML texts whose root element has one of these names, without its prefix."""
+    return lambda head: root_of(head) in names
+
+
 # In this order: a signature of bytes before a pattern of text, since a text may quote anything.
 FORMATS: tuple[Format, ...] = (
     Format(MCAP, starting(b"\x89MCAP"), "mcap_read:McapReader"),
@@ -65,6 +72,7 @@ FORMATS: tuple[Format, ...] = (
         "can:DatabaseReader",
         ("name",),
     ),
+    # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
 )
 
 # (offset, bytes, what it is): kept, not read.
