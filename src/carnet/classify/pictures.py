@@ -17,7 +17,8 @@ from carnet.classify.schemas import plain_type
 from carnet.errors import MissingExtraError, RedactionError, UnreadableError
 from carnet.formats.cdr import codec, compressed_image
 from carnet.formats.image_message import CODED, ImageMessage, opener
-from carnet.formats.picture import MOST_PIXELS, decode_picture
+from carnet.formats.picture import decode_picture
+from carnet.formats.raster import MOST_PIXELS
 from carnet.formats.reader import Message
 from carnet.formats.video_stream import StreamDecoder, codec_of, content_of, is_byte_stream
 from carnet.model.factsheet import FactValue, Tool

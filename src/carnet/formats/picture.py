@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carnet.errors import UnreadableError
 from carnet.formats.exif import read_exif
+from carnet.formats.raster import MOST_PIXELS, RASTERS, decode_raster
 from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MOST_PIXELS = 200_000_000
 _SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
 _RESTARTS = range(0xD0, 0xD8)
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
@@ -43,15 +43,17 @@ _JFIF_BYTES = 16
 
 
 def decode_picture(data: bytes | memoryview[int], form: str) -> NDArray[Any]:
-    """Decode a JPEG or PNG to H x W x 3, 8 bits, BGR.
+    """Decode a picture to H x W x 3, 8 bits, BGR.
 
     Args:
         data: the file's bytes.
-        form: `jpeg` or `png`.
+        form: `jpeg`, `png`, or one of `raster.RASTERS`.
 
     Raises:
         UnreadableError: the picture does not decode wholly, or is larger than `MOST_PIXELS`.
     """
+    if form in RASTERS:
+        return decode_raster(bytes(data), form)
     if form == "jpeg":
         import simplejpeg
 

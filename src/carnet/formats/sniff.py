@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
 from carnet.formats.xml_root import root_of
 
 HEAD_BYTES = 4096
@@ -64,6 +65,11 @@ FORMATS: tuple[Format, ...] = (
     Format(SQLITE, starting(b"SQLite format 3\x00"), "rosbag2_read:Bag2Reader"),
     Format(JPEG, starting(b"\xff\xd8\xff"), "picture:PictureReader", ("form", "length")),
     Format(PNG, starting(b"\x89PNG\r\n\x1a\n"), "picture:PictureReader", ("form", "length")),
+    Format(GIF, starting(b"GIF87a", b"GIF89a"), "raster_read:RasterReader", ("form", "length")),
+    Format(TIFF, starting(b"II*\x00", b"MM\x00*"), "raster_read:RasterReader", ("form", "length")),
+    Format(WEBP, is_webp, "raster_read:RasterReader", ("form", "length")),
+    Format(BMP, is_bmp, "raster_read:RasterReader", ("form", "length")),
+    Format(PNM, is_pnm, "raster_read:RasterReader", ("form", "length")),
     Format(MP4, lambda head: head[4:8] in _MP4_BOXES, "mp4_read:Mp4Reader", ("length",)),
     Format(CANDUMP, lambda head: _CANDUMP.search(head[:512]) is not None, "can:CandumpReader"),
     Format(
@@ -84,7 +90,9 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PAR1", "a Parquet table"),
     (0, b"ARROW1", "an Arrow table"),
     (0, b"\x1aE\xdf\xa3", "a WebM video"),
-    (0, b"RIFF", "a RIFF container (AVI, WAV or WebP)"),
+    (0, b"II+\x00", "a BigTIFF picture"),
+    (0, b"MM\x00+", "a BigTIFF picture"),
+    (0, b"RIFF", "a RIFF container (AVI or WAV)"),
     (0, b"OggS", "an Ogg container"),
     (0, b"ID3", "an MP3 sound file"),
     (0, b"PK\x03\x04", "a ZIP archive"),
@@ -97,10 +105,6 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xa1\xb2\xc3\xd4", "a packet capture"),
     (0, b"\x0a\x0d\x0d\x0a", "a packet capture"),
     (0, b"%PDF", "a PDF document"),
-    (0, b"GIF8", "a GIF picture"),
-    (0, b"BM", "a BMP picture"),
-    (0, b"II*\x00", "a TIFF picture"),
-    (0, b"MM\x00*", "a TIFF picture"),
     (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"# .PCD", "a PCD point cloud"),
@@ -155,6 +159,8 @@ _OWN = (
     b"\xff\xd8\xff",
     b"SQLite format 3\x00",
     b"\x1aE\xdf\xa3",
+    b"GIF89a",
+    b"GIF87a",
 )
 
 
