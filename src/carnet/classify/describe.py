@@ -17,6 +17,7 @@ from carnet.classify.canbus import CanBus
 from carnet.classify.messages import MessageStream
 from carnet.classify.pictures import Seen, Spread, look, picture_of, stands_alone
 from carnet.classify.schemas import is_known
+from carnet.classify.tables import TableStream
 from carnet.errors import MissingExtraError, UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.can import frame_of_message, load_database
@@ -46,7 +47,9 @@ _NS_PER_HOUR = 3600 * 10**9
 _LONGEST_NAME = 120
 # Texts that tools write about themselves: not listed when no recogniser finds anything in them.
 _DULL = frozenset({"header", "colour profile", "channel metadata"})
-_DULL_NAMES = frozenset({"creation_time", "handler_name", "encoder", "Software"})
+_DULL_NAMES = frozenset(
+    {"creation_time", "handler_name", "encoder", "Software", "pandas", "geo", "created_by", "bbox"}
+)
 
 
 @dataclass(slots=True)
@@ -59,7 +62,7 @@ class _Work:
     last_ns: int = 0
     bad: int = 0
     bus: CanBus | None = None
-    fields: MessageStream | None = None
+    fields: MessageStream | TableStream | None = None
     pictures: Spread[Message] = field(default_factory=Spread)
 
     @property
@@ -111,7 +114,7 @@ def describe(
         reader.block(
             "every stream is in an encoding that carnet does not open, and of a type that it does not know"
         )
-    outside = _outside(name, reader)
+    outside = _outside(name, reader, facts)
     state, reason = reader.state, reader.reason
     if state is not ReadState.BLOCKED and not any(one.count for one in facts):
         state, reason = ReadState.BLOCKED, reason or "there are bytes, and nothing in them was understood"
@@ -159,6 +162,8 @@ def _start(stream: Stream, databases: tuple[Any, ...]) -> _Work:
     work = _Work(stream)
     if stream.kind == "can":
         work.bus = CanBus(databases)
+    elif stream.kind == "table":
+        work.fields = TableStream(stream)
     elif stream.kind in {"messages", "records"}:
         work.fields = MessageStream(stream)
     return work
@@ -190,7 +195,7 @@ def _finish(
     stream = work.stream
     facts: dict[str, FactValue] = {}
     count = work.count
-    if count and stream.kind not in {"picture", "database", "records"}:
+    if count and stream.kind not in {"picture", "database", "records", "table"}:
         facts["start_ns"], facts["end_ns"] = work.first_ns or 0, work.last_ns
     if work.bus is not None:
         fields, classes, more = work.bus.finish()
@@ -203,6 +208,10 @@ def _finish(
         if not work.fields.readable and work.fields.note:
             reader.lose(f"{work.fields.note}: it was classified by the name of its type")
         facts |= more
+        if isinstance(work.fields, TableStream):
+            count = work.fields.rows
+            if work.fields.note:
+                reader.lose(work.fields.note)
     elif stream.kind in {"pictures", "picture", "video"}:
         seen, count = _look(work, reader, detect=detect)
         tools.update({one.name: one for one in seen.tools})
@@ -288,7 +297,7 @@ def _shown(name: str | None, instead: str) -> str:
     return instead if name is None or recognise(name) else name
 
 
-def _outside(name: str, reader: Reader) -> tuple[Outside, ...]:
+def _outside(name: str, reader: Reader, facts: Iterable[StreamFacts]) -> tuple[Outside, ...]:
     found: dict[Outside, None] = {}
 
     def put(where: str, hits: Iterable[Hit]) -> None:
@@ -302,8 +311,20 @@ def _outside(name: str, reader: Reader) -> tuple[Outside, ...]:
         put("schema text", recognise(stream.schema_text))
     for one in reader.outside():
         put(one.where, recognise(one.name))
-        put(*_one_outside(one))
+        if one.kind == "statistics":
+            put(*_statistics(one, facts))
+        else:
+            put(*_one_outside(one))
     return tuple(found)
+
+
+def _statistics(one: OutsideText, facts: Iterable[StreamFacts]) -> tuple[str, tuple[Hit, ...]]:
+    """Classify the least and the greatest value of a column: they are values of it."""
+    rule = "statistics: least and greatest value of the column"
+    classes = {field.data for stream in facts for field in stream.fields if field.path == one.name}
+    shown = _shown(one.name, "(name withheld)")
+    hits = (*recognise_bytes(one.data), *(Hit(data, rule) for data in sorted(classes - {_UNKNOWN})))
+    return f"{one.where} {shown}", hits
 
 
 def _one_outside(one: OutsideText) -> tuple[str, tuple[Hit, ...]]:

@@ -1,16 +1,15 @@
 """Streams of messages: each field named in law by its type, its name and its values.
 
-The second look is at structure: two numbers of one message that move slowly within the range of latitude and
-longitude, with the many decimals that receivers give, are a position under whatever name.
+The second look, at structure, is `pairs.py`: what is a position by its values, under whatever name.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
 
+from carnet.classify.pairs import MOST_SAMPLES, pairs_by_name, pairs_by_value, raw_ranges, track_of
 from carnet.classify.schemas import (
     class_by_schema,
     classes_of_schema,
@@ -24,7 +23,7 @@ from carnet.formats.cdr import Codec, codec, value_at
 from carnet.formats.reader import Message, Stream
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
-from carnet.recognise.names import class_of_name, words
+from carnet.recognise.names import class_of_name
 from carnet.recognise.text import Hit, recognise
 
 UNKNOWN = DataClass("unknown")
@@ -32,15 +31,9 @@ POSITION = DataClass("location.position")
 TRAJECTORY = DataClass("location.trajectory")
 _HEAVY = 64 * 1024
 _MOST_FIELDS = 500
-_MOST_SAMPLES = 20_000
 _MOST_TEXTS = 500
-_FEWEST_SAMPLES = 10
 _DEEPEST = 12
 _PLAIN_FIELDS = frozenset({"data", "value", "x", "y", "z"})
-# Structure: a step between messages of at most half a kilometre, five decimals or more, some movement.
-_LARGEST_STEP, _SMALLEST_RANGE, _LARGEST_RANGE = 0.005, 1e-5, 5.0
-_DECIMALS = 4
-_SCALED = 1e7
 
 
 def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -74,6 +67,7 @@ class MessageStream:
         self._texts: dict[str, set[str]] = {}
         self._hits: dict[str, dict[Hit, None]] = {}
         self._pairs: list[tuple[str, str, Track]] = []
+        self._ranges: set[str] = set()
         if stream.encoding in {"cdr", "ros1"} and stream.schema_encoding in {"ros2msg", "ros1msg"}:
             try:
                 self._codec = codec(stream.schema or "", stream.schema_text, stream.encoding)
@@ -93,17 +87,9 @@ class MessageStream:
     def _pair_names(self) -> None:
         """Find latitude and longitude that stand beside each other by name."""
         paired = {latitude for latitude, _, _ in self._pairs}
-        for path in self._paths:
-            if path in paired:
-                continue
-            head, _, leaf = path.rpartition(".")
-            if words(leaf) not in {" latitude ", " lat "}:
-                continue
-            for other in self._paths:
-                other_head, _, other_leaf = other.rpartition(".")
-                if other_head == head and words(other_leaf) in {" longitude ", " lon ", " lng "}:
-                    self._pairs.append((path, other, Track()))
-                    break
+        for latitude, longitude in pairs_by_name(self._paths):
+            if latitude not in paired:
+                self._pairs.append((latitude, longitude, Track()))
 
     def add(self, message: Message) -> None:
         """Take one message."""
@@ -126,7 +112,7 @@ class MessageStream:
                 self._text(path, value)
             elif number is not None:
                 line = self._numbers.setdefault(path, [])
-                if len(line) < _MOST_SAMPLES:
+                if len(line) < MOST_SAMPLES:
                     line.append(number)
 
     def _text(self, path: str, value: str) -> None:
@@ -167,7 +153,7 @@ class MessageStream:
         """Give fields, classes and facts of the stream."""
         if not self.readable:
             return self._by_schema_only()
-        self._pairs_by_value()
+        self._by_value()
         tracked = {path: track for a, b, track in self._pairs for path in (a, b)}
         fields: list[FieldClass] = []
         for path in self._paths:
@@ -226,34 +212,24 @@ class MessageStream:
         if values:
             rule = "values: two numbers that move like a position"
             return FieldClass(shown, POSITION, Certainty.LIKELY, (rule, *values))
+        if path in self._ranges:
+            return FieldClass(shown, POSITION, Certainty.LIKELY, ("values: ranges to satellites",))
         by_topic = class_of_name(self.stream.name, of="topic") or class_of_name(schema, of="schema")
         if by_topic is not None:
             return FieldClass(shown, by_topic.data, by_topic.certainty, (by_topic.rule,))
         return FieldClass(shown, UNKNOWN, Certainty.POSSIBLE, ("field: no rule knows its name",))
 
-    def _pairs_by_value(self) -> None:
-        """Find pairs of fields that move like a position, among fields that nothing else explains."""
-        if self._pairs or is_known(self.stream.schema):
+    def _by_value(self) -> None:
+        """Find what is a position by its values alone, among fields that nothing else explains."""
+        if is_known(self.stream.schema):
             return
-        moving = [path for path, line in self._numbers.items() if _moves(line)]
-        for first, second in itertools.pairwise(moving):
-            if first.rpartition(".")[0] != second.rpartition(".")[0]:
-                continue
-            pair = self._numbers[first], self._numbers[second]
-            scales = [_SCALED if max(map(abs, line)) > 180 else 1.0 for line in pair]  # noqa: PLR2004 -- degrees
-            latitude, longitude = (
-                [value / scale for value in line] for line, scale in zip(pair, scales, strict=True)
-            )
-            names = (first, second)
-            if max(map(abs, latitude)) > 90:  # noqa: PLR2004 -- no latitude
-                latitude, longitude, names = longitude, latitude, (second, first)
-            if max(map(abs, latitude)) > 90 or max(map(abs, longitude)) > 180:  # noqa: PLR2004 -- as above
-                continue
-            track = Track()
-            for a, b in zip(latitude, longitude, strict=False):
-                track.add(a, b)
+        named = {path for latitude, longitude, _ in self._pairs for path in (latitude, longitude)}
+        rest = {path: line for path, line in self._numbers.items() if path not in named}
+        for latitude, longitude, *scales in pairs_by_value(rest):
+            track = track_of(self._numbers[latitude], self._numbers[longitude], scales[0], scales[1])
             if track.points:
-                self._pairs.append((*names, track))
+                self._pairs.append((latitude, longitude, track))
+        self._ranges.update(raw_ranges(rest))
 
 
 def _number(value: Any) -> float | None:
@@ -264,25 +240,6 @@ def _number(value: Any) -> float | None:
         return float(value)
     except OverflowError:
         return None
-
-
-def _moves(line: list[float]) -> bool:
-    """Say whether a line of numbers moves as a coordinate in degrees does, or in 1e-7 degrees."""
-    if len(line) < _FEWEST_SAMPLES:
-        return False
-    largest = max(map(abs, line))
-    whole = all(value.is_integer() for value in line)
-    if whole and 180 < largest <= 180 * _SCALED:  # noqa: PLR2004 -- degrees
-        line = [value / _SCALED for value in line]
-    elif whole or largest > 180:  # noqa: PLR2004 -- degrees
-        return False
-    spread = max(line) - min(line)
-    if not _SMALLEST_RANGE <= spread <= _LARGEST_RANGE or min(map(abs, line)) < 0.5:  # noqa: PLR2004 -- near zero, anything is smooth
-        return False
-    fine = sum(round(value, _DECIMALS) != value for value in line)
-    steps = [abs(b - a) for a, b in itertools.pairwise(line)]
-    # A position goes on: what it gains is not lost again at the next step, as noise is.
-    return fine * 2 >= len(line) and max(steps) <= _LARGEST_STEP and spread * 4 >= sum(steps)
 
 
 def _cabin(topic: str, data: DataClass) -> DataClass:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from carnet.model.factsheet import FactValue
 from carnet.recognise.places import country_at
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 EARTH_M = 6_371_008.8
 _MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
@@ -39,6 +43,14 @@ def is_place(latitude: float, longitude: float) -> bool:
     )
 
 
+def _first_of(cells: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Give the distinct rows of an array, and where each stands first."""
+    import numpy as np
+
+    distinct, first = np.unique(cells, axis=0, return_index=True)
+    return distinct, first
+
+
 @dataclass(slots=True)
 class Track:
     """Adds up a track, point by point."""
@@ -60,6 +72,28 @@ class Track:
         self._cells.setdefault(
             (math.floor(latitude * _CELL), math.floor(longitude * _CELL)), (latitude, longitude)
         )
+
+    def add_many(self, latitudes: NDArray[Any], longitudes: NDArray[Any]) -> None:
+        """Take a line of positions in degrees, both of one length; what cannot be a fix is left out."""
+        import numpy as np
+
+        fix = (np.abs(latitudes) <= _MOST_LATITUDE) & (np.abs(longitudes) <= _MOST_LONGITUDE)
+        fix &= (latitudes != 0) | (longitudes != 0)
+        a, b = latitudes[fix], longitudes[fix]
+        if not len(a):
+            return
+        if self._last is not None:
+            a, b = np.concatenate(([self._last[0]], a)), np.concatenate(([self._last[1]], b))
+        else:
+            self.points += 1
+        self.points += len(a) - 1
+        p, q = np.radians(a), np.radians(b)
+        h = np.sin(np.diff(p) / 2) ** 2 + np.cos(p[:-1]) * np.cos(p[1:]) * np.sin(np.diff(q) / 2) ** 2
+        self.metres += float((2 * EARTH_M * np.arcsin(np.sqrt(np.minimum(1.0, h)))).sum())
+        self._last = float(a[-1]), float(b[-1])
+        cells = np.stack((np.floor(a * _CELL), np.floor(b * _CELL)), axis=1).astype(np.int64)
+        for (row, column), at in zip(*_first_of(cells), strict=True):
+            self._cells.setdefault((int(row), int(column)), (float(a[at]), float(b[at])))
 
     @property
     def km(self) -> float:

@@ -224,7 +224,9 @@ def redact(
 
         outcome = redact_text(reader, source, target, order, TextMask(order, keys or Keys(), sheet))
     else:
-        raise RedactionError(f"carnet does not redact {reader.format} yet", where="file")
+        raise RedactionError(
+            f"carnet does not redact {reader.format} yet", where="file", remedy="keep the file where it is"
+        )
     if order.touches_vin:
         # Names, headers and metadata are never taken over: what the sheet found there is gone.
         outside = {one.where for one in sheet.outside if one.data == "vehicle_id.vin"}

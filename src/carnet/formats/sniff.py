@@ -17,6 +17,7 @@ from carnet.formats.xml_root import root_of
 HEAD_BYTES = 4096
 
 MCAP, JPEG, PNG, MP4, CANDUMP, DBC = "mcap", "jpeg", "png", "mp4", "candump", "dbc"
+PARQUET, ARROW = "parquet", "arrow"
 ROSBAG1, SQLITE, MKV = "rosbag1", "rosbag2", "mkv"
 
 _CANDUMP = re.compile(rb"\(\d{1,12}\.\d{1,9}\)[ \t]+\S{1,64}[ \t]+[0-9A-Fa-f]{3,8}#")
@@ -52,6 +53,14 @@ def rooted(*names: str) -> Callable[[bytes], bool]:
     return lambda head: root_of(head) in names
 
 
+def _is_arrow(head: bytes) -> bool:
+    """Take Arrow files, and Arrow streams: a sign, the length of the schema, where its root stands in it."""
+    if head.startswith(b"ARROW1\x00\x00"):
+        return True
+    length, root = (int.from_bytes(head[at : at + 4], "little") for at in (4, 8))
+    return head.startswith(b"\xff\xff\xff\xff") and 0 < root < min(length, HEAD_BYTES) and length % 8 == 0
+
+
 # In this order: a signature of bytes before a pattern of text, since a text may quote anything.
 FORMATS: tuple[Format, ...] = (
     Format(MCAP, starting(b"\x89MCAP"), "mcap_read:McapReader"),
@@ -70,6 +79,8 @@ FORMATS: tuple[Format, ...] = (
     Format(WEBP, is_webp, "raster_read:RasterReader", ("form", "length")),
     Format(BMP, is_bmp, "raster_read:RasterReader", ("form", "length")),
     Format(PNM, is_pnm, "raster_read:RasterReader", ("form", "length")),
+    Format(PARQUET, starting(b"PAR1"), "arrow_read:ParquetReader", ("length",)),
+    Format(ARROW, _is_arrow, "arrow_read:ArrowReader", ("length",)),
     Format(MP4, lambda head: head[4:8] in _MP4_BOXES, "mp4_read:Mp4Reader", ("length",)),
     Format(CANDUMP, lambda head: _CANDUMP.search(head[:512]) is not None, "can:CandumpReader"),
     Format(
@@ -87,8 +98,8 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"MDF     ", "an ASAM MDF measurement"),
     (0, b"UnFinMF ", "an unfinalised ASAM MDF measurement"),
     (0, b"LOGG", "a Vector BLF log"),
-    (0, b"PAR1", "a Parquet table"),
-    (0, b"ARROW1", "an Arrow table"),
+    (0, b"PARE", "an encrypted Parquet table"),
+    (0, b"FEA1", "a Feather 1 table"),
     (0, b"\x1aE\xdf\xa3", "a WebM video"),
     (0, b"II+\x00", "a BigTIFF picture"),
     (0, b"MM\x00+", "a BigTIFF picture"),

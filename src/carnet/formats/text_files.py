@@ -120,7 +120,8 @@ def head_lines(source: BinaryIO, encoding: str) -> list[str]:
     whole = len(head) < _HEAD
     source.seek(0)
     lines = head.decode(encoding, "ignore").lstrip("\ufeff").splitlines()
-    return lines if whole else lines[:-1]
+    # A document in one line is longer than the head, and begins in it.
+    return lines if whole or len(lines) == 1 else lines[:-1]
 
 
 def form_of(source: BinaryIO, encoding: str) -> str:

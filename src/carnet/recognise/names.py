@@ -40,7 +40,7 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (
         "device",
         "vehicle_id.device",
-        "imei|iccid|imsi|mac_addr*|device_id|serial_no|serial_num|serial_number|tcu_id|key_id|key_fob*",
+        "imei|iccid|imsi|mac_addr*|device_id|serial_no|serial_num|serial_number|prod_sn|sensor_sn|tcu_id|key_id|key_fob*",
     ),
     (
         "person",
@@ -63,6 +63,8 @@ _RULES: tuple[tuple[str, str, str], ...] = (
         "driving.dynamics",
         "lat_acc*|lon_acc*|long_acc*|lat_vel*|lat_dist*|lat_offset|lat_g|lat_rate|lat_force|obj_lat_pos|obj_lon_pos",
     ),
+    # A lidar's beams have an altitude, and it is an angle.
+    ("lidar beams", "ranging.lidar", "beam_altitude*|beam_azimuth*|beam_intrinsics|lidar_intrinsics"),
     (
         "location",
         "location.position",

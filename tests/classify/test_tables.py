@@ -1,0 +1,157 @@
+"""Tables by column: names, nested columns, values under innocent names, texts, geometry, what lies outside."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import struct
+
+import pytest
+
+pa = pytest.importorskip("pyarrow", reason="carnet[tables] is not installed")
+import pyarrow.parquet as pq  # noqa: E402 - only where it is there
+
+from carnet.classify import describe  # noqa: E402 - as above
+from carnet.classify.pairs import moves, pairs_by_value, raw_ranges  # noqa: E402 - as above
+from carnet.classify.track import Track  # noqa: E402 - as above
+
+VIN = "1M8GDM9AXKP042788"
+
+
+def drive(n=400):
+    return [(31.12 + k * 1e-4 + 3e-7 * math.sin(k), 121.2 + k * 5e-5 + 3e-7 * math.cos(k)) for k in range(n)]
+
+
+def sheet_of(table, form="parquet", name="x", **options):
+    out = io.BytesIO()
+    if form == "parquet":
+        pq.write_table(table, out, **options)
+    else:
+        make = pa.ipc.new_file if form == "arrow" else pa.ipc.new_stream
+        with make(out, table.schema) as writer:
+            writer.write_table(table, max_chunksize=100)
+    return describe(io.BytesIO(out.getvalue()), name=name, detect=False)
+
+
+def stream_of(table, form="parquet", **options):
+    sheet = sheet_of(table, form, **options)
+    assert sheet.state == "read", sheet.reason
+    (stream,) = sheet.streams
+    return stream
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "stream"])
+def test_nested_columns_make_a_track(form):
+    table = pa.table({"gps": [{"lat": a, "lon": b} for a, b in drive()], "speed": [1.5] * 400})
+    stream = stream_of(table, form)
+    assert stream.kind == "table"
+    assert stream.count == 400
+    assert stream.data == ("driving.dynamics", "location.trajectory")
+    assert stream.facts["points"] == 400
+    assert stream.facts["countries"] == ("CN",)
+    assert [one.path for one in stream.fields] == ["gps.lat", "gps.lon", "speed"]
+
+
+@pytest.mark.parametrize("scale", [1, 10_000_000])
+def test_places_under_innocent_names_are_found_after_a_long_stand(scale):
+    stand = [drive(1)[0]] * 25_000
+    places = [(a * scale, b * scale) for a, b in [*stand, *drive()]]
+    if scale > 1:
+        places = [(round(a), round(b)) for a, b in places]
+    table = pa.table({"q": [a for a, _ in places], "r": [b for _, b in places]})
+    stream = stream_of(table)
+    assert stream.data == ("location.trajectory",)
+    assert stream.facts["points"] >= 400
+
+
+def test_noise_is_no_place():
+    values = [31.0 + (k * 7919 % 1000) / 250_000 for k in range(4000)]
+    stream = stream_of(pa.table({"q": values, "r": values[::-1]}))
+    assert stream.data == ("unknown",)
+
+
+def test_every_text_of_a_column_is_looked_through():
+    texts = [f"part {k}" for k in range(60_000)]
+    texts[59_000] = f"car {VIN}"
+    stream = stream_of(pa.table({"note": texts, "blob": [text.encode() for text in texts]}))
+    assert "vehicle_id.vin" in stream.data
+    assert {one.path for one in stream.fields if one.data == "vehicle_id.vin"} == {"note", "blob"}
+
+
+def test_floats_in_a_column_of_texts_are_no_pair_of_places():
+    stream = stream_of(pa.table({"ratio": ["12.34567", "56.78901", "57.12345"] * 5}))
+    assert stream.data == ("unknown",)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_geometry_is_a_place_and_so_are_its_box_and_its_statistics(named):
+    shapes = [struct.pack("<BIdd", 1, 1, b, a) for a, b in drive()]
+    table = pa.table({"shape": shapes})
+    if named:
+        geo = {"columns": {"shape": {"encoding": "WKB", "bbox": [121.0, 31.0, 122.0, 32.0]}}}
+        table = table.replace_schema_metadata({"geo": json.dumps(geo)})
+    sheet = sheet_of(table)
+    assert sheet.streams[0].data == ("location.trajectory",)
+    assert sheet.streams[0].facts["points"] == 400
+    wheres = {one.where for one in sheet.outside if one.data == "location.position"}
+    assert "column statistics shape" in wheres
+    assert ("schema metadata geo bbox" in wheres) == named
+
+
+def test_what_lies_outside_the_columns_is_looked_through():
+    field = pa.field("v", pa.float64(), metadata={"unit": "km/h", "note": f"of {VIN}"})
+    table = pa.table([[1.0, 2.0]], schema=pa.schema([field], metadata={"car": VIN}))
+    for form in ("parquet", "arrow", "stream"):
+        sheet = sheet_of(table, form)
+        assert sheet.streams[0].data == ("driving.dynamics",)
+        found = {one.where for one in sheet.outside if one.data == "vehicle_id.vin"}
+        assert found == {"schema metadata car", "column metadata v.note"}
+        assert VIN not in json.dumps(sheet.to_json())
+
+
+def test_statistics_keep_what_was_taken_out_of_nobodys_sight():
+    sheet = sheet_of(pa.table({"id": [VIN, VIN]}))
+    assert ("column statistics id", "vehicle_id.vin") in {(one.where, one.data) for one in sheet.outside}
+
+
+def test_partitions_are_in_the_file_name():
+    sheet = sheet_of(pa.table({"v": [1.0]}), name=f"vin={VIN}/part-0.parquet")
+    assert ("file name", "vehicle_id.vin") in {(one.where, one.data) for one in sheet.outside}
+
+
+def test_a_point_cloud_is_lidar_and_pictures_are_pictures():
+    cloud = pa.table({"x": [1.0], "y": [2.0], "z": [0.1], "intensity": [0.5]})
+    assert stream_of(cloud).data == ("ranging.lidar",)
+    assert stream_of(pa.table({"raw": [b"\xff\xd8\xff\xe0 and so on"]})).data == ("image.exterior",)
+
+
+def test_ranges_to_satellites_are_a_position():
+    ranges = [2.0e7 + (k * k * 7919 % 997) * 3.1e3 + k * 0.37 for k in range(200)]
+    table = pa.table({"a": [float(2 + k % 9) for k in range(200)], "b": ranges})
+    assert "location.position" in stream_of(table).data
+    counter = [2.0e7 + k * 4000.0 for k in range(200)]
+    assert not list(raw_ranges({"a": [float(2 + k % 9) for k in range(200)], "b": counter}))
+    assert not list(raw_ranges({"a": [0.5] * 200, "b": ranges}))
+
+
+def test_a_drive_that_comes_back_moves_and_a_leap_between_trips_is_allowed():
+    there = [a for a, _ in drive(200)]
+    around = (there + there[::-1]) * 6
+    assert moves(around)
+    assert moves([*around, *(a + 1 for a in around)])
+    assert list(pairs_by_value({"x": around, "y": around})) == [("y", "x", 1.0, 1.0)]
+
+
+def test_a_track_by_column_is_the_track_point_by_point():
+    import numpy as np
+
+    places = [*drive(50), (0.0, 0.0), (float("nan"), 1.0), (91.0, 5.0), *drive(80)]
+    one, other = Track(), Track()
+    for a, b in places:
+        one.add(a, b)
+    for start in range(0, len(places), 7):
+        piece = np.array(places[start : start + 7])
+        other.add_many(piece[:, 0], piece[:, 1])
+    assert one.facts() == other.facts()
+    assert one.metres == pytest.approx(other.metres)
