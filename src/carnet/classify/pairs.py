@@ -102,6 +102,11 @@ def _windows_go_on(runs: Sequence[Sequence[float]]) -> bool:
     return on > 1 and on > 4 * off
 
 
+def is_half_of_a_pair(path: str) -> bool:
+    """Say whether a path's last word is latitude or longitude."""
+    return words(path.rpartition(".")[2]) in _LATITUDES | _LONGITUDES
+
+
 def pairs_by_name(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Give the paths of latitude and longitude that stand beside each other by name."""
     longitudes: dict[str, str] = {}

@@ -72,6 +72,24 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
     "foxglove.Log": ((r"message", "text"), (r".*", "diagnostics.log")),
     "std_msgs/String": ((r"data", "text"),),
     "carnet/Line": ((r"text", "text"),),
+    # ASAM OpenDRIVE: with a geoReference (a PROJ string) every x and y is a place on earth.
+    "carnet/OpenDRIVE": (
+        (r"header\.geoReference(\..*)?", "location.position"),
+        (r".*\.userData(\..*)?", "unknown"),
+        (r".*", "map.road"),
+    ),
+    # ASAM OpenSCENARIO XML: positions are on the road network that it names, but for GeoPosition.
+    "carnet/OpenSCENARIO": (
+        (r"(.*\.)?GeoPosition(\..*)?", "location.position"),
+        (r"FileHeader\.author", "identity.name"),
+        (r".*", "perception.scenario"),
+    ),
+    # OpenStreetMap: who changed a thing is kept with it.
+    "carnet/OSM": (
+        (r"(.*\.)?(user|uid)", "identity.account"),
+        (r"(.*\.)?(lat|lon|minlat|minlon|maxlat|maxlon)", "location.position"),
+        (r".*", "map.road"),
+    ),
 }
 _FRAMEWORK = re.compile(
     r"(^|.*\.)(header\.|stamp($|\.)|seq$|sec$|nsec$|nanosec$|frame_id$|child_frame_id$|.*covariance)"

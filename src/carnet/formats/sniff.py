@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
-from carnet.formats.xml_root import root_of
+from carnet.formats.xml_root import is_xml, root_of
 
 HEAD_BYTES = 4096
 
 MCAP, JPEG, PNG, MP4, CANDUMP, DBC = "mcap", "jpeg", "png", "mp4", "candump", "dbc"
-PARQUET, ARROW = "parquet", "arrow"
+PARQUET, ARROW, XML = "parquet", "arrow", "xml"
 ROSBAG1, SQLITE, MKV = "rosbag1", "rosbag2", "mkv"
 
 _CANDUMP = re.compile(rb"\(\d{1,12}\.\d{1,9}\)[ \t]+\S{1,64}[ \t]+[0-9A-Fa-f]{3,8}#")
@@ -90,6 +90,7 @@ FORMATS: tuple[Format, ...] = (
         ("name",),
     ),
     # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
+    Format(XML, is_xml, "xml_read:XmlReader"),
 )
 
 # (offset, bytes, what it is): kept, not read.
@@ -154,10 +155,6 @@ def format_of(head: bytes) -> Format | None:
     return next((one for one in FORMATS if one.takes(head)), None)
 
 
-def _start_of_text(head: bytes) -> bytes:
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-
-
 def is_text(head: bytes) -> bool:
     """Say whether first bytes are text: without control characters, or UTF-16 by its mark."""
     return head.startswith((b"\xff\xfe", b"\xfe\xff")) or not head.translate(None, _TEXT)
@@ -180,7 +177,7 @@ def is_plain_text(head: bytes) -> bool:
     foreign = any(head[at : at + len(sign)] == sign for at, sign, _ in _FOREIGN)
     # The first letters of a recording are no text.
     cut = any(sign.startswith(head) for sign in (*_OWN, *(sign for at, sign, _ in _FOREIGN if not at)))
-    return bool(head) and not foreign and not cut and is_text(head) and _start_of_text(head) != b"<"
+    return bool(head) and not foreign and not cut and is_text(head)
 
 
 def foreign_name(head: bytes) -> str:
@@ -191,5 +188,5 @@ def foreign_name(head: bytes) -> str:
     if not head.strip(b"\x00"):
         return "nothing but zero bytes"
     if is_text(head):
-        return "an XML or HTML text" if _start_of_text(head) == b"<" else "a text"
+        return "a text"
     return "of no known kind, or encrypted"

@@ -42,6 +42,9 @@ def root_of(head: bytes) -> str | None:
 
 
 def is_xml(head: bytes) -> bool:
-    """Say whether first bytes begin an XML text: with a declaration, a root element, or a long comment."""
+    """Say whether first bytes begin an XML text: a declaration, a root element, a long comment; HTML is none."""
+    root = root_of(head)
+    if root is not None:
+        return root.lower() != "html"
     text = _text_of(head).lstrip()
-    return text.startswith(("<?xml", "<!--", "<!DOCTYPE")) or root_of(head) is not None
+    return text.startswith(("<?xml", "<!--", "<!DOCTYPE")) and text[:14].lower() != "<!doctype html"
