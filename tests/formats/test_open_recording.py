@@ -32,7 +32,7 @@ def test_an_empty_file_is_blocked_whatever_its_name(name):
     ("head", "name"),
     [
         (b"#ROSBAG V1.2\n", "ROS 1 bag"),
-        (b"UnFinMF 4.10", "unfinalised ASAM MDF"),
+        (b"Generic File", "compressed or encrypted"),
         (b"Salted__12345678", "encrypted by OpenSSL"),
         (bytes(100), "zero bytes"),
         (b"\x9a\x01\x02\x80", "no known kind, or encrypted"),

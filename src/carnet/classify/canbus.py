@@ -44,7 +44,7 @@ class CanBus:
         self._payloads: dict[tuple[int, bool], dict[bytes, None]] = {}
         self._positions: dict[tuple[int, bool], list[bytes]] = {}
         self._isotp = IsoTp()
-        self._answers = 0
+        self._errors = 0
         self._texts: set[tuple[DataClass, str]] = set()
         self._by_id: list[dict[tuple[int, bool], Any]] = []
         self._with_position: set[tuple[int, bool]] = set()
@@ -56,6 +56,9 @@ class CanBus:
     def add(self, frame: CanFrame) -> None:
         """Take one frame."""
         self.count += 1
+        if frame.error:
+            self._errors += 1
+            return
         key = _key(frame.id, frame.extended)
         kept = self._payloads.setdefault(key, {})
         if len(kept) < _MOST_PAYLOADS:
@@ -84,7 +87,12 @@ class CanBus:
         fields: list[FieldClass] = []
         facts: dict[str, FactValue] = {}
         classes: set[DataClass] = set()
-        if not table.keys() & self._payloads.keys():
+        if self._errors:
+            rule = f"can: {self._errors} error frames"
+            fields.append(FieldClass("*", DataClass("diagnostics.fault"), Certainty.CERTAIN, (rule,)))
+        if not self._payloads:
+            pass
+        elif not table.keys() & self._payloads.keys():
             why = "can: no database" if not self._databases else "can: no database explains this bus"
             fields.append(FieldClass("*", UNKNOWN, Certainty.CERTAIN, (why,)))
         else:

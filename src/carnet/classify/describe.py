@@ -46,9 +46,13 @@ _PIECE = 1024 * 1024
 _NS_PER_HOUR = 3600 * 10**9
 _LONGEST_NAME = 120
 # Texts that tools write about themselves: not listed when no recogniser finds anything in them.
-_DULL = frozenset({"header", "colour profile", "channel metadata"})
+_DULL = frozenset(
+    {"header", "colour profile", "channel metadata"}
+    | {"channel name", "unit", "conversion table", "source", "name of a group"}
+)
 _DULL_NAMES = frozenset(
     {"creation_time", "handler_name", "encoder", "Software", "pandas", "geo", "created_by", "bbox"}
+    | {"tool_id", "tool_vendor", "tool_version"}
 )
 
 
@@ -164,16 +168,21 @@ def _start(stream: Stream, databases: tuple[Any, ...]) -> _Work:
         work.bus = CanBus(databases)
     elif stream.kind == "table":
         work.fields = TableStream(stream)
+    elif stream.encoding == "mdf4":
+        # Only streams of its own reader have this encoding, and that needs NumPy as well.
+        from carnet.classify.columns import ColumnStream
+
+        work.fields = ColumnStream(stream)
     elif stream.kind in {"messages", "records"}:
         work.fields = MessageStream(stream)
     return work
 
 
 def _take(work: _Work, message: Message) -> None:
-    work.count += 1
+    work.count += message.rows
     if work.first_ns is None or message.log_time_ns < work.first_ns:
         work.first_ns = message.log_time_ns
-    work.last_ns = max(work.last_ns, message.log_time_ns)
+    work.last_ns = max(work.last_ns, message.publish_time_ns if message.rows > 1 else message.log_time_ns)
     if work.bus is not None:
         try:
             frame = frame_of_message(message)
@@ -308,7 +317,16 @@ def _outside(name: str, reader: Reader, facts: Iterable[StreamFacts]) -> tuple[O
     for stream in reader.streams:
         put("stream name", recognise(stream.name))
         put("schema name", recognise(stream.schema or ""))
-        put("schema text", recognise(stream.schema_text))
+        # Factors and ranges of a database look like pairs of coordinates; its comments are looked through apart.
+        numbers = stream.kind == "database"
+        put(
+            "schema text",
+            (
+                hit
+                for hit in recognise(stream.schema_text)
+                if not (numbers and hit.data.startswith("location."))
+            ),
+        )
     for one in reader.outside():
         put(one.where, recognise(one.name))
         if one.kind == "statistics":
@@ -336,6 +354,9 @@ def _one_outside(one: OutsideText) -> tuple[str, tuple[Hit, ...]]:
     if one.kind == "picture":
         return where, (Hit(DataClass("image.exterior"), "format: a picture beside the data"),)
     hits = recognise_bytes(one.data)
+    if one.kind == "field" and not hits and one.name not in _DULL_NAMES:
+        told = class_of_name(one.name[:_LONGEST_NAME], of="field")
+        hits = (Hit(told.data, told.rule),) if told else ()
     if one.kind == "bytes":
         return where, (*hits, Hit(_UNKNOWN, "format: bytes that no rule explains"))
     if not one.whole:

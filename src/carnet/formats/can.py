@@ -35,6 +35,22 @@ class CanFrame:
     id: int
     extended: bool
     data: bytes
+    error: bool = False
+
+
+# SocketCAN's flags above the identifier (linux/can.h), as `frame_bytes` writes them.
+_EXTENDED_FLAG, _REMOTE_FLAG, _ERROR_FLAG, _ID = 1 << 31, 1 << 30, 1 << 29, (1 << 29) - 1
+
+
+def frame_bytes(
+    number: int, data: bytes, *, extended: bool, remote: bool = False, error: bool = False
+) -> bytes:
+    """Give a frame as the message of a `can` stream of encoding `frame`: identifier with flags, and payload.
+
+    Four bytes, little-endian, then the bytes of the payload: none for remote and error frames.
+    """
+    flags = extended * _EXTENDED_FLAG | remote * _REMOTE_FLAG | error * _ERROR_FLAG
+    return struct.pack("<I", number & _ID | flags) + (b"" if remote or error else data)
 
 
 def frame_of_line(line: bytes) -> tuple[str, CanFrame] | None:
@@ -50,11 +66,22 @@ def frame_of_line(line: bytes) -> tuple[str, CanFrame] | None:
 
 
 def frame_of_message(message: Message) -> CanFrame | None:
-    """Read a message of a `can` stream, in candump's form or as `can_msgs/msg/Frame`.
+    """Read a message of a `can` stream: candump's form, `frame_bytes`' form or `can_msgs/msg/Frame`.
 
     Raises:
         UnreadableError: the bytes are not of that type.
     """
+    if message.stream.encoding == "frame":
+        if len(message.data) < 4:  # noqa: PLR2004 -- the identifier
+            return None
+        number = int.from_bytes(message.data[:4], "little")
+        return CanFrame(
+            message.log_time_ns,
+            number & _ID,
+            bool(number & _EXTENDED_FLAG),
+            message.data[4:],
+            bool(number & _ERROR_FLAG),
+        )
     if message.stream.encoding == "candump":
         found = frame_of_line(message.data)
         return found[1] if found else None

@@ -52,13 +52,17 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One payload of a stream, in file order."""
+    """One payload of a stream, in file order; `rows` says how many records it holds, where they come in runs.
+
+    The times of a run are those of its first and its last record.
+    """
 
     stream: Stream
     log_time_ns: int
     publish_time_ns: int
     data: bytes
     sequence: int = 0
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ class OutsideText:
         where: the place in words, without values: `metadata record`, `attachment`, `EXIF`, ...
         name: the name under which the file keeps it; it came from outside, so it may identify somebody.
         data: the bytes, at most `LONGEST`.
-        kind: `text`, `picture` (a thumbnail), `position` (a geographic place) or `bytes`.
+        kind: `text`, `field` (a text of which `name` says what it is), `picture` (a thumbnail), `position` (a
+            geographic place) or `bytes`.
         whole: whether `data` is all there is.
     """
 

@@ -19,6 +19,7 @@ HEAD_BYTES = 4096
 MCAP, JPEG, PNG, MP4, CANDUMP, DBC = "mcap", "jpeg", "png", "mp4", "candump", "dbc"
 PARQUET, ARROW, XML = "parquet", "arrow", "xml"
 ROSBAG1, SQLITE, MKV = "rosbag1", "rosbag2", "mkv"
+MDF4 = "mdf4"
 
 _CANDUMP = re.compile(rb"\(\d{1,12}\.\d{1,9}\)[ \t]+\S{1,64}[ \t]+[0-9A-Fa-f]{3,8}#")
 _DBC = re.compile(rb"(?m)^(VERSION[ \t]+\"|NS_[ \t]*:|BS_[ \t]*:|BU_[ \t]*:|BO_ \d+ )")
@@ -72,6 +73,7 @@ FORMATS: tuple[Format, ...] = (
         ("length",),
     ),
     Format(SQLITE, starting(b"SQLite format 3\x00"), "rosbag2_read:Bag2Reader"),
+    Format(MDF4, starting(b"MDF     ", b"UnFinMF "), "mdf_read:MdfReader", ("length",)),
     Format(JPEG, starting(b"\xff\xd8\xff"), "picture:PictureReader", ("form", "length")),
     Format(PNG, starting(b"\x89PNG\r\n\x1a\n"), "picture:PictureReader", ("form", "length")),
     Format(GIF, starting(b"GIF87a", b"GIF89a"), "raster_read:RasterReader", ("form", "length")),
@@ -96,8 +98,7 @@ FORMATS: tuple[Format, ...] = (
 # (offset, bytes, what it is): kept, not read.
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"#ROSBAG V", "a ROS 1 bag of another version than 2.0"),
-    (0, b"MDF     ", "an ASAM MDF measurement"),
-    (0, b"UnFinMF ", "an unfinalised ASAM MDF measurement"),
+    (0, b"Generic File", "a log that its logger compressed or encrypted (CSS Electronics' MFC, MFE or MFM)"),
     (0, b"LOGG", "a Vector BLF log"),
     (0, b"PARE", "an encrypted Parquet table"),
     (0, b"FEA1", "a Feather 1 table"),
@@ -169,6 +170,8 @@ _OWN = (
     b"\x1aE\xdf\xa3",
     b"GIF89a",
     b"GIF87a",
+    b"MDF     ",
+    b"UnFinMF ",
 )
 
 

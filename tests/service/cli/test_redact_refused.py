@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import pytest
 
@@ -18,7 +19,32 @@ def parquet() -> bytes:
     return out.getvalue()
 
 
-MADE = {"parquet": parquet}
+def mdf4() -> bytes:
+    def block(kind: bytes, links: tuple[int, ...], fields: bytes) -> bytes:
+        head = struct.pack(
+            f"<4s4xQQ{len(links)}Q", kind, 24 + 8 * len(links) + len(fields), len(links), *links
+        )
+        return head + fields
+
+    # Header, data group, channel group, one channel of a byte, its name, three records.
+    head = struct.pack("<8s8s8s4xH30x4x", b"MDF     ", b"4.10    ", b"test", 410)
+    places = [64, 168, 232, 344, 512, 544]
+    parts = [
+        block(b"##HD", (places[1], 0, 0, 0, 0, 0), struct.pack("<Q24x", 10**18)),
+        block(b"##DG", (0, places[2], places[5], 0), bytes(8)),
+        block(b"##CG", (0, places[3], 0, 0, 0, 0), struct.pack("<QQHH4xII", 0, 3, 0, 0, 1, 0)),
+        block(
+            b"##CN", (0, 0, places[4], 0, 0, 0, 0, 0), struct.pack("<BBBBIIIIBxH48x", *[0] * 5, 8, *[0] * 5)
+        ),
+        block(b"##TX", (), b"speed\0\0\0"),
+        block(b"##DT", (), b"abc"),
+    ]
+    for place, part in zip(places, parts, strict=True):
+        head = head.ljust(place, b"\0") + part
+    return head
+
+
+MADE = {"parquet": parquet, "mdf4": mdf4}
 
 
 @pytest.mark.parametrize("form", MADE)
