@@ -34,7 +34,7 @@ def mdf4() -> bytes:
         block(b"##DG", (0, places[2], places[5], 0), bytes(8)),
         block(b"##CG", (0, places[3], 0, 0, 0, 0), struct.pack("<QQHH4xII", 0, 3, 0, 0, 1, 0)),
         block(
-            b"##CN", (0, 0, places[4], 0, 0, 0, 0, 0), struct.pack("<BBBBIIIIBxH48x", *[0] * 5, 8, *[0] * 5)
+            b"##CN", (0, 0, places[4], 0, 0, 0, 0, 0), struct.pack("<BBBBIIIIBxH48x", *[0] * 5, 8, *[0] * 4)
         ),
         block(b"##TX", (), b"speed\0\0\0"),
         block(b"##DT", (), b"abc"),
