@@ -16,7 +16,7 @@ ENTRIES = [
     for part in ("maps", "pictures")
     for one in yaml.safe_load((TRUTH / f"scan_{part}.yaml").read_text("utf-8"))
 ]
-FOLDERS = ("images", "deid-eval", "signs", "video", "asam")
+FOLDERS = ("images", "deid-eval", "signs", "video", "asam", "osm")
 
 
 def differences(shared: Path, entries) -> dict[str, dict[str, tuple[object, object]]]:

@@ -42,6 +42,7 @@ _MOST_FIELDS = 500
 _MOST_PATHS = 20_000
 _MOST_TEXTS = 500
 _DEEPEST = 12
+_GROUND = frozenset({"carnet/OSM"})
 _PLAIN_FIELDS = frozenset({"data", "value", "x", "y", "z"})
 
 
@@ -193,7 +194,10 @@ class MessageStream:
         if best is not None and best.points:
             facts.update(best.facts())
             classes.add(POSITION)
-            if best.is_trajectory:
+            if self.stream.schema in _GROUND:
+                # Places of the ground are no track: their order says nothing.
+                facts.pop("km")
+            elif best.is_trajectory:
                 classes.add(TRAJECTORY)
                 classes.discard(POSITION)
         if not fields:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from carnet.formats.osm_pbf_read import PBF, is_pbf
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
 from carnet.formats.xml_root import is_xml, root_of
 
@@ -76,6 +77,7 @@ FORMATS: tuple[Format, ...] = (
     Format(MDF4, starting(b"MDF     ", b"UnFinMF "), "mdf_read:MdfReader", ("length",)),
     Format(JPEG, starting(b"\xff\xd8\xff"), "picture:PictureReader", ("form", "length")),
     Format(PNG, starting(b"\x89PNG\r\n\x1a\n"), "picture:PictureReader", ("form", "length")),
+    Format(PBF, is_pbf, "osm_pbf_read:OsmPbfReader"),
     Format(GIF, starting(b"GIF87a", b"GIF89a"), "raster_read:RasterReader", ("form", "length")),
     Format(TIFF, starting(b"II*\x00", b"MM\x00*"), "raster_read:RasterReader", ("form", "length")),
     Format(WEBP, is_webp, "raster_read:RasterReader", ("form", "length")),
