@@ -31,6 +31,7 @@ from carnet.formats.reader import Message, Stream
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import class_of_name
+from carnet.recognise.receivers import is_line, is_raw, place_of
 from carnet.recognise.text import Hit, recognise
 
 UNKNOWN = DataClass("unknown")
@@ -43,6 +44,9 @@ _MOST_PATHS = 20_000
 _MOST_TEXTS = 500
 _DEEPEST = 12
 _GROUND = frozenset({"carnet/OSM"})
+# What sentences and logs of receivers begin with.
+_RECEIVERS = frozenset("$!#%")
+_RAW = Hit(POSITION, "text: raw data of a receiver")
 _PLAIN_FIELDS = frozenset({"data", "value", "x", "y", "z"})
 
 
@@ -80,6 +84,7 @@ class MessageStream:
         self._hits: dict[str, dict[Hit, None]] = {}
         self._pairs: list[tuple[str, str, Track]] = []
         self._ranges: set[str] = set()
+        self._spoken: dict[tuple[str, str], Track] = {}
         if stream.encoding in {"cdr", "ros1"} and stream.schema_encoding in {"ros2msg", "ros1msg"}:
             try:
                 self._codec = codec(stream.schema or "", stream.schema_text, stream.encoding)
@@ -132,6 +137,12 @@ class MessageStream:
                     line.append(number)
 
     def _text(self, path: str, value: str) -> None:
+        if value[:1] in _RECEIVERS and is_line(value):
+            place = place_of(value)
+            if place is not None:
+                self._spoken.setdefault((path, place[0]), Track()).add(place[1], place[2])
+            elif is_raw(value):
+                self._hits.setdefault(path, {})[_RAW] = None
         seen = self._texts.setdefault(path, set())
         if value and value not in seen and len(seen) < _MOST_TEXTS:
             seen.add(value[:4096])
@@ -190,7 +201,8 @@ class MessageStream:
         classes = {one.data for one in fields}
         fields = _listed(fields)
         facts: dict[str, FactValue] = {}
-        best = max((track for _, _, track in self._pairs), key=lambda one: one.points, default=None)
+        tracks = [*(track for _, _, track in self._pairs), *self._spoken.values()]
+        best = max(tracks, key=lambda one: one.points, default=None)
         if best is not None and best.points:
             facts.update(best.facts())
             classes.add(POSITION)

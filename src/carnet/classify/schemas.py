@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from carnet.formats.receiver_messages import CLASSES
 from carnet.model.ids import DataClass
 
 # Type name without package kind -> (pattern of the field's path, class), first match decides.
@@ -91,6 +92,7 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
         (r".*", "map.road"),
     ),
 }
+_TYPES |= {name: ((r".*", data),) for name, data in CLASSES.items()}
 _FRAMEWORK = re.compile(
     r"(^|.*\.)(header\.|stamp($|\.)|seq$|sec$|nsec$|nanosec$|frame_id$|child_frame_id$|.*covariance)"
 )

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from carnet.formats.osm_pbf_read import PBF, is_pbf
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
+from carnet.formats.receiver_frames import is_log
 from carnet.formats.xml_root import is_xml, root_of
 
 HEAD_BYTES = 4096
@@ -93,6 +94,7 @@ FORMATS: tuple[Format, ...] = (
         "can:DatabaseReader",
         ("name",),
     ),
+    Format("receiver", is_log, "receiver_read:ReceiverReader"),
     # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
     Format(XML, is_xml, "xml_read:XmlReader"),
 )

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from carnet.errors import UnreadableError
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
+from carnet.recognise.receivers import is_line
 
 JSON, NDJSON, CSV, TEXT = "json", "ndjson", "csv", "text"
 TEXT_FORMATS = (JSON, NDJSON, CSV, TEXT)
@@ -130,6 +131,9 @@ def form_of(source: BinaryIO, encoding: str) -> str:
     first = lines[0].lstrip() if lines else ""
     if first[:1] in {"{", "["}:
         return NDJSON if len(lines) > 1 and _is_json(lines[0]) and _is_json(lines[1]) else JSON
+    # Sentences of a receiver have as many commas each as a table has.
+    if sum(map(is_line, lines[:20])) * 2 > len(lines[:20]):
+        return TEXT
     return CSV if separator_of(lines[:20]) else TEXT
 
 

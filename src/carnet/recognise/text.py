@@ -71,7 +71,7 @@ _COORDINATE_WORD = re.compile(
     r"\W{0,4}(?P<value>[+-]?\d{1,3}[.,]\d{3,})",
     re.IGNORECASE,
 )
-_NMEA_LINE = re.compile(r"\$G[A-Z](?:GGA|RMC|GLL|GNS),[^\r\n\"]*")
+_NMEA_LINE = re.compile(r"\$(?:(?:G[A-Z]|BD|QZ|II)(?:GGA|RMC|GLL|GNS)|PUBX,00),[^\r\n\"]*")
 _LONGEST_LOCAL, _LONGEST_HEAD = 66, 12
 # Twelve bytes or more: a mail or a plate with a word before it.
 _ENCODED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,1400000}={0,2}(?![A-Za-z0-9+/=_-])")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from itertools import accumulate
 
 import pytest
 
@@ -44,7 +45,12 @@ def mdf4() -> bytes:
     return head
 
 
-MADE = {"parquet": parquet, "mdf4": mdf4}
+def ubx() -> bytes:
+    body = bytes([1, 7, 92, 0, *bytes(92)])
+    return b"\xb5\x62" + body + bytes([sum(body) & 255, sum(accumulate(body)) & 255])
+
+
+MADE = {"parquet": parquet, "mdf4": mdf4, "ubx": ubx}
 
 
 @pytest.mark.parametrize("form", MADE)
