@@ -16,7 +16,7 @@ ENTRIES = [
     for part in ("maps", "pictures")
     for one in yaml.safe_load((TRUTH / f"scan_{part}.yaml").read_text("utf-8"))
 ]
-FOLDERS = ("images", "deid-eval", "signs", "video", "asam", "osm")
+FOLDERS = ("images", "deid-eval", "signs", "video", "asam", "osm", "api", "vss", "recordings")
 
 
 def differences(shared: Path, entries) -> dict[str, dict[str, tuple[object, object]]]:

@@ -30,9 +30,10 @@ from carnet.formats.cdr import Codec, codec, value_at
 from carnet.formats.reader import Message, Stream
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
-from carnet.recognise.names import class_of_name
+from carnet.recognise.names import class_of_name, is_accuracy
 from carnet.recognise.receivers import is_line, is_raw, place_of
 from carnet.recognise.text import Hit, recognise
+from carnet.recognise.vss import class_of_vss, values_said_by_path
 
 UNKNOWN = DataClass("unknown")
 POSITION = DataClass("location.position")
@@ -77,6 +78,8 @@ class MessageStream:
         self._codec: Codec | None = None
         self._paths: list[str] = []
         self._beyond = False
+        self._said: dict[str, dict[Hit, None]] = {}
+        self._unsaid: set[str] = set()
         self._halves: list[str] = []
         self._known: set[str] = set()
         self._numbers: dict[str, list[float]] = {}
@@ -165,7 +168,10 @@ class MessageStream:
                     continue
             return result
         try:
-            leaves = dict(flatten(json.loads(message.data)))
+            document = json.loads(message.data)
+            leaves = dict(flatten(document))
+            if b'"path"' in message.data:
+                self._named_by_paths(document)
         except (ValueError, RecursionError):
             return None
         fresh = [path for path in leaves if path not in self._known]
@@ -180,6 +186,15 @@ class MessageStream:
             {path: value for path, value in leaves.items() if path in self._known} if self._beyond else leaves
         )
 
+    def _named_by_paths(self, document: Any) -> None:
+        """Take what VSS paths say of the values beside them (VISS)."""
+        for where, said in values_said_by_path(document):
+            named = class_of_vss(said)
+            if named is None:
+                self._unsaid.add(where)
+            else:
+                self._said.setdefault(where, {})[Hit(named.data, named.rule)] = None
+
     def finish(self) -> tuple[tuple[FieldClass, ...], tuple[DataClass, ...], dict[str, FactValue]]:
         """Give fields, classes and facts of the stream."""
         if not self.readable:
@@ -192,7 +207,11 @@ class MessageStream:
                 FieldClass(self._shown(path), hit.data, Certainty.CERTAIN, (hit.rule,))
                 for hit in self._hits.get(path, ())
             )
-            if not self._is_frame(path):
+            fields.extend(
+                FieldClass(self._shown(path), hit.data, Certainty.CERTAIN, (hit.rule,))
+                for hit in self._said.get(path, ())
+            )
+            if not self._is_frame(path) and (path not in self._said or path in self._unsaid):
                 fields.append(self._field(path, tracked.get(path)))
         if self._beyond:
             fields.append(
@@ -251,6 +270,9 @@ class MessageStream:
             return FieldClass(
                 shown, data, Certainty.CERTAIN, (f"schema:{schema.split('/')[-1]}.{shown}", *values)
             )
+        by_tree = class_of_vss(path) or class_of_vss(self.stream.name)
+        if by_tree is not None:
+            return FieldClass(shown, by_tree.data, by_tree.certainty, (by_tree.rule, *values))
         leaf = path.rpartition(".")[2]
         plain = leaf in _PLAIN_FIELDS or leaf.isdigit()
         named = None if plain else class_of_name(path, of="field")
@@ -272,7 +294,9 @@ class MessageStream:
         if is_known(self.stream.schema):
             return
         named = {path for latitude, longitude, _ in self._pairs for path in (latitude, longitude)}
-        rest = {path: line for path, line in self._numbers.items() if path not in named}
+        rest = {
+            path: line for path, line in self._numbers.items() if path not in named and not is_accuracy(path)
+        }
         for latitude, longitude, *scales in pairs_by_value(rest):
             track = track_of(self._numbers[latitude], self._numbers[longitude], scales[0], scales[1])
             if track.points:

@@ -85,6 +85,40 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
         (r"FileHeader\.author", "identity.name"),
         (r".*", "perception.scenario"),
     ),
+    # ASAM OpenLABEL: labels; where a coordinate system is the earth's, transforms are places on it.
+    "carnet/OpenLABEL": (
+        (r"(.*[._])?(lat|lon|latitude|longitude)", "location.position"),
+        (r".*\.annotator", "identity.name"),
+        (r".*\.odometry(\..*)?", "location.position"),
+        (r".*", "perception.labels"),
+    ),
+    "carnet/OpenLABEL on earth": (
+        (r"(.*[._])?(lat|lon|latitude|longitude)", "location.position"),
+        (r".*\.annotator", "identity.name"),
+        (r".*\.(transforms|odometry|pose_wrt_parent|cuboid|point3d|poly3d)(\..*)?", "location.position"),
+        (r".*", "perception.labels"),
+    ),
+    # nuScenes: poses are on the map that the log's location names.
+    "nuscenes/ego_pose": ((r"translation.*", "location.position"), (r".*", "driving.dynamics")),
+    "nuscenes/log": (
+        (r"location", "location.position"),
+        (r"vehicle|logfile", "vehicle_id.device"),
+        (r".*", "perception.labels"),
+    ),
+    "nuscenes/map": ((r".*", "map.road"),),
+    "nuscenes/sample_annotation": (
+        (r"translation.*", "location.position"),
+        (r".*", "perception.labels"),
+    ),
+    "nuscenes/sample_data": ((r"filename", "text"), (r".*", "perception.labels")),
+    "nuscenes/calibrated_sensor": ((r".*", "diagnostics.log"),),
+    "nuscenes/scene": ((r"description", "text"), (r".*", "perception.scenario")),
+    # TopoJSON of areas alone is a map of borders; lines and points may be where somebody was.
+    "carnet/TopoJSON areas": ((r".*", "map"),),
+    "carnet/TopoJSON": ((r"(arcs|transform|bbox).*|.*\.coordinates.*", "location.position"), (r".*", "map")),
+    # Descriptions of signals: names and units, no vehicle's values.
+    "carnet/VSS catalogue": ((r".*", "design.drawing"),),
+    "carnet/List of fields": ((r".*", "design.drawing"),),
     # OpenStreetMap: who changed a thing is kept with it.
     "carnet/OSM": (
         (r"(.*\.)?(user|uid)", "identity.account"),

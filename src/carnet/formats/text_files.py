@@ -13,9 +13,11 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from carnet.errors import UnreadableError
+from carnet.formats.json_shapes import shape_of
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
 from carnet.recognise.receivers import is_line
 
@@ -221,7 +223,9 @@ class TextReader(Reader):
         if self.encoding is None:
             return
         if self.format == JSON:
-            yield from parts_of(self._document())
+            document = self._document()
+            self._shaped(document)
+            yield from parts_of(document)
         elif self.format == NDJSON:
             for line in lines_of(self._source, self.encoding):
                 if line.strip():
@@ -232,6 +236,12 @@ class TextReader(Reader):
             for line in lines_of(self._source, self.encoding):
                 if line.strip():
                     yield {"text": line.strip("\ufeff\r\n")}
+
+    def _shaped(self, document: Any) -> None:
+        """Give the records the name of the known kind of document that they are."""
+        schema = shape_of(document)
+        if schema is not None:
+            self._stream = replace(self._stream, schema=schema)
 
     def _document(self) -> Any:
         self._source.seek(0)

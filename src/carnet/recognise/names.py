@@ -30,34 +30,59 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     (
         "vin",
         "vehicle_id.vin",
-        "vin*|fin|vehicle_ident*|fahrgestell*|chassis_no|chassis_number|车架号|車台番号",
+        (
+            "vin*|fin|fin_nummer|vehicle_ident*|vehicle_id_number|fahrzeugident*|fahrgestell*|chassis_no|chassis_number|"
+            "车架号*|车辆识别*|车身号|底盘号|車台番号|車体番号|車両識別番号"
+        ),
     ),
     (
         "plate",
         "vehicle_id.plate",
-        "license_plate|licence_plate|number_plate|registration_plate|license_no|licence_no|kennzeichen|车牌*",
+        (
+            "license_plate|licence_plate|number_plate|registration_plate|license_no|licence_no|"
+            "kennzeichen*|nummernschild|plate_no|plate_number|车牌*|号牌*|牌照*|ナンバープレート|登録番号"
+        ),
     ),
     (
         "device",
         "vehicle_id.device",
-        "imei|iccid|imsi|mac_addr*|device_id|serial_no|serial_num|serial_number|prod_sn|sensor_sn|tcu_id|key_id|key_fob*",
+        (
+            "imei|iccid|imsi|mac_addr*|device_id|serial_no|serial_num|serial_number|prod_sn|sensor_sn|tcu_id|key_id|key_fob*|"
+            "telematics_id|device_token|sim_number|msisdn|设备号|设备编号|终端号|終端番号|機器番号|gerätenummer|seriennummer"
+        ),
     ),
     (
         "person",
         "identity.name",
-        "driver_name|owner_name|operator_name|person_name|customer_name|last_name|first_name|surname|fahrername|姓名",
+        (
+            "driver_name|owner_name|operator_name|person_name|customer_name|last_name|first_name|surname|fahrername|"
+            "given_name|family_name|full_name|nick_name|nickname|vorname|nachname|haltername|kundenname|姓名|"
+            "车主姓名|驾驶员姓名|司机姓名|用户姓名|氏名|名前|運転者名|所有者名"
+        ),
     ),
     (
         "contact",
         "identity.contact",
-        "email|e_mail|phone*|telephone|mobile_number|postal_address|street_address|contact",
+        (
+            "email|e_mail|phone*|telephone|mobile_number|postal_address|street_address|contact|"
+            "mobile_phone|cell_phone|home_address|billing_address|delivery_address|mailing_address|telefon*|handynummer|"
+            "mailadresse|anschrift|wohnadresse|手机|手机号*|电话*|邮箱*|电子邮件|住址|家庭地址|联系方式|電話*|メール*|住所|携帯*"
+        ),
     ),
     (
         "account",
         "identity.account",
-        "user_id|account_id|driver_id|owner_id|customer_id|login|user_name|username",
+        (
+            "user_id|account_id|driver_id|owner_id|customer_id|login|user_name|username|"
+            "gcid|person_id|party_id|mdm_id|idp_id|member_id|profile_id|account_number|account_no|benutzername|benutzer_id|"
+            "kundennummer|konto_id|用户名|用户id|用户编号|账号|账户*|会员*|ユーザー名|ユーザーid|アカウント*|会員*"
+        ),
     ),
-    ("destination", "location.destination", "destination*|waypoint*|route_plan*|navi_target|nav_goal|目的地"),
+    (
+        "destination",
+        "location.destination",
+        "destination*|waypoint*|route_plan*|navi_target|nav_goal|route_line|zielort|目的地*|行き先",
+    ),
     (
         "lateral",
         "driving.dynamics",
@@ -65,19 +90,32 @@ _RULES: tuple[tuple[str, str, str], ...] = (
     ),
     # A lidar's beams have an altitude, and it is an angle.
     ("lidar beams", "ranging.lidar", "beam_altitude*|beam_azimuth*|beam_intrinsics|lidar_intrinsics"),
+    # What a receiver says of its clock and of how sure it is: no place.
+    ("receiver clock", "diagnostics.log", "gps_week*|gps_glonass_sig_mask|gal*_sig_mask"),
+    (
+        "accuracy",
+        "diagnostics.log",
+        "latitude_std*|longitude_std*|height_std*|lat_std*|lon_std*|hgt_std*|latitude_sigma|longitude_sigma|*dop",
+    ),
     (
         "location",
         "location.position",
         (
             "lat|lon|lng|latlon|latlng|lonlat|lnglat|latitude*|longitude*|breitengrad|längengrad|laengengrad|纬度|经度|緯度|経度|altitude*|gps*|gnss*|"
             "navsat*|geohash|geo_hash|geofence|geo_fence|utm|easting|northing|ecef|nmea|pseudorange*|pseudo_range*|"
-            "odometry|odom|ego_pose*|ego_position|vehicle_pose|localization*|localisation*|位置|"
+            "odometry|odom|ego_pose*|ego_position|vehicle_pose|localization*|localisation*|"
+            "vehicle_location*|car_location|parking_location|parked_location|last_location|last_position|origin_location|"
+            "location_address*|address_formatted|formatted_address|vehicle_address|parking_address|coord|coords|"
+            "geo_coord*|standort*|fahrzeugposition|fahrzeugstandort|*坐标|*座標|位置|位置信息|车辆位置|当前位置|停车位置|地理位置|"
+            "位置情報|車両位置|現在地|停车地址|"
             # GeoJSON (RFC 7946).
             "coordinates|"
             # Raw ranges: no column is called latitude, yet a position is computed from them.
             "psr|psr_std|pr_mes|cp_mes|carrier_phase*|rxm|rawx|sfrbx|raw_range*|ephemeris"
         ),
     ),
+    # What a vehicle could do is not what it did: a flag for speech holds no voice.
+    ("capability", "software.version", "capabilities|capability|supported|*_supported"),
     (
         "lidar",
         "ranging.lidar",
@@ -168,6 +206,16 @@ def words(name: str) -> str:
     return f" {' '.join(one for one in _SPLIT.split(_CAMEL.sub(' ', name).lower()) if one)} "
 
 
+# As a field's whole name; within a longer one these words are said of seats and sensors as well.
+_WHOLE = {" location ": "location.position", " ort ": "location.position", " 地址 ": "location.position"}
+_ACCURACY = frozenset({"std", "stdev", "stddev", "sigma", "covariance", "accuracy", "dop", "error", "err"})
+
+
+def is_accuracy(name: str) -> bool:
+    """Say whether a name is that of an error or a spread, which is no value of its own."""
+    return not _ACCURACY.isdisjoint(words(name.rpartition(".")[2]).split())
+
+
 def class_of_name(name: str, *, of: str) -> NameClass | None:
     """Say what a name tells; None when it tells nothing.
 
@@ -179,7 +227,8 @@ def class_of_name(name: str, *, of: str) -> NameClass | None:
     for rule, data, pattern in _COMPILED:
         if pattern.search(text):
             return NameClass(DataClass(data), Certainty.LIKELY, f"{of}:{rule}")
-    return None
+    whole = _WHOLE.get(words(name.rpartition(".")[2])) if of == "field" else None
+    return NameClass(DataClass(whole), Certainty.POSSIBLE, f"{of}:location") if whole else None
 
 
 def is_frame_word(name: str) -> bool:
