@@ -21,8 +21,7 @@ PENDING = {
 
 @pytest.mark.parametrize("entry", TRUTH, ids=[one["file"] for one in TRUTH])
 def test_a_real_file_is_what_other_tools_say(shared, entry, request):
-    later = entry["file"].endswith((".asc", ".blf", ".trc")) and "V1_0" not in entry["file"]
-    if entry["file"] in PENDING or later:
+    if entry["file"] in PENDING:
         request.applymarker(pytest.mark.xfail(reason="its reader lands next"))
     with (shared / "data" / entry["file"]).open("rb") as file:
         sheet = describe(file, name="renamed", detect=False)

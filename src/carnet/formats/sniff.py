@@ -11,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from carnet.formats.can_asc import is_asc
+from carnet.formats.can_csv import is_frame_table
+from carnet.formats.can_trc import is_trc
 from carnet.formats.osm_pbf_read import PBF, is_pbf
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
 from carnet.formats.receiver_frames import is_log
@@ -21,7 +24,7 @@ HEAD_BYTES = 4096
 MCAP, JPEG, PNG, MP4, CANDUMP, DBC = "mcap", "jpeg", "png", "mp4", "candump", "dbc"
 PARQUET, ARROW, XML = "parquet", "arrow", "xml"
 ROSBAG1, SQLITE, MKV = "rosbag1", "rosbag2", "mkv"
-MDF4 = "mdf4"
+MDF4, ASC, TRC, BLF, CAN_CSV = "mdf4", "asc", "trc", "blf", "can-csv"
 
 _CANDUMP = re.compile(rb"\(\d{1,12}\.\d{1,9}\)[ \t]+\S{1,64}[ \t]+[0-9A-Fa-f]{3,8}#")
 _DBC = re.compile(rb"(?m)^(VERSION[ \t]+\"|NS_[ \t]*:|BS_[ \t]*:|BU_[ \t]*:|BO_ \d+ )")
@@ -87,6 +90,10 @@ FORMATS: tuple[Format, ...] = (
     Format(PARQUET, starting(b"PAR1"), "arrow_read:ParquetReader", ("length",)),
     Format(ARROW, _is_arrow, "arrow_read:ArrowReader", ("length",)),
     Format(MP4, lambda head: head[4:8] in _MP4_BOXES, "mp4_read:Mp4Reader", ("length",)),
+    Format(BLF, starting(b"LOGG"), "can_blf:BlfReader", ("length",)),
+    Format(ASC, is_asc, "can_asc:AscReader"),
+    Format(TRC, is_trc, "can_trc:TrcReader"),
+    Format(CAN_CSV, is_frame_table, "can_csv:FrameTableReader"),
     Format(CANDUMP, lambda head: _CANDUMP.search(head[:512]) is not None, "can:CandumpReader"),
     Format(
         DBC,
@@ -103,7 +110,6 @@ FORMATS: tuple[Format, ...] = (
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"#ROSBAG V", "a ROS 1 bag of another version than 2.0"),
     (0, b"Generic File", "a log that its logger compressed or encrypted (CSS Electronics' MFC, MFE or MFM)"),
-    (0, b"LOGG", "a Vector BLF log"),
     (0, b"PARE", "an encrypted Parquet table"),
     (0, b"FEA1", "a Feather 1 table"),
     (0, b"\x1aE\xdf\xa3", "a WebM video"),
@@ -125,8 +131,6 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"# .PCD", "a PCD point cloud"),
-    (0, b"date ", "a Vector ASC log"),
-    (0, b";$FILEVERSION", "a PEAK TRC log"),
     (0, b"Salted__", "a file encrypted by OpenSSL"),
     (0, b"age-encryption.org", "a file encrypted by age"),
     (0, b"-----BEGIN PGP MESSAGE", "a file encrypted by OpenPGP"),
@@ -176,6 +180,7 @@ _OWN = (
     b"GIF87a",
     b"MDF     ",
     b"UnFinMF ",
+    b"LOGG",
 )
 
 

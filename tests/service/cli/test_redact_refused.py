@@ -50,7 +50,15 @@ def ubx() -> bytes:
     return b"\xb5\x62" + body + bytes([sum(body) & 255, sum(accumulate(body)) & 255])
 
 
+LOGS = {
+    "asc": b"date Sat Sep 30 15:06:13 2017\nbase hex timestamps absolute\n0.5 1 123 Rx d 1 00\n",
+    "trc": b";$FILEVERSION=1.1\n 1) 17535.4 Rx 0100 1 00\n",
+    "can-csv": b"time,addr,bus,data\n1.5,0x21a,2,0xfe3612\n",
+    "blf": struct.pack("<4sL", b"LOGG", 144).ljust(144, b"\0")
+    + struct.pack("<4sHHLLLHHQHBBL8s", b"LOBJ", 32, 1, 48, 1, 2, 0, 0, 5, 1, 0, 8, 0x123, b"12345678"),
+}
 MADE = {"parquet": parquet, "mdf4": mdf4, "ubx": ubx}
+MADE |= {form: (lambda data=data: data) for form, data in LOGS.items()}
 
 
 @pytest.mark.parametrize("form", MADE)
