@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from carnet.formats.can import load_database
 from carnet.formats.can_columns import Frames, candump_columns
+from carnet.formats.can_databases import load_database
 from carnet.formats.can_decode import BusDecoder
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from carnet.errors import UnreadableError
 from carnet.formats import open_recording
-from carnet.formats.can import CanFrame, IsoTp, frame_of_line, frame_of_message, load_database
+from carnet.formats.can import CanFrame, IsoTp, frame_of_line, frame_of_message
+from carnet.formats.can_databases import load_database
 from carnet.model.factsheet import ReadState
 
 

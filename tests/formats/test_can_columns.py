@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from carnet.formats.can import frame_of_line, load_database
+from carnet.formats.can import frame_of_line
 from carnet.formats.can_columns import Frames, candump_columns
+from carnet.formats.can_databases import load_database
 from carnet.formats.can_decode import BusDecoder
 
 LINE = "(1533226488.434433) can0 260#08FFFB0000001884"

@@ -20,10 +20,11 @@ from carnet.classify.schemas import is_known
 from carnet.classify.tables import TableStream
 from carnet.errors import MissingExtraError, UnreadableError
 from carnet.formats import open_recording
-from carnet.formats.can import frame_of_message, load_database
+from carnet.formats.can import frame_of_message
+from carnet.formats.can_databases import database_form, load_database
 from carnet.formats.picture import decode_picture
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
-from carnet.formats.sniff import DBC, HEAD_BYTES, known_format, length_of
+from carnet.formats.sniff import HEAD_BYTES, length_of
 from carnet.model.factsheet import (
     Certainty,
     FactSheet,
@@ -99,7 +100,7 @@ def describe(
     length = length_of(source)
     digest = _digest(source) if hash_content else None
     reader = open_recording(source, name, companions=companions)
-    databases, notes = _databases(companions)
+    databases = _Databases(companions)
     work: dict[int, _Work] = {}
     for message in reader.messages():
         key = message.stream.number
@@ -110,7 +111,7 @@ def describe(
         work.setdefault(stream.number, _start(stream, databases))
     tools: dict[str, Tool] = {}
     facts = [
-        _finish(work[key], reader, detect=detect, tools=tools, notes=notes)
+        _finish(work[key], reader, detect=detect, tools=tools, notes=tuple(databases.notes))
         for key in sorted(work)
         if reader.state is not ReadState.BLOCKED
     ]
@@ -144,28 +145,41 @@ def _digest(source: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _databases(companions: Mapping[str, bytes]) -> tuple[tuple[Any, ...], tuple[str, ...]]:
-    """Load the databases among the companions, and say which did not load."""
-    loaded, notes = [], []
-    for data in (companions[name] for name in sorted(companions)):
-        if known_format(data[:HEAD_BYTES]) != DBC:
-            continue
-        try:
-            loaded.append(load_database(data))
-        except UnreadableError as error:
-            notes.append(f"can: a database beside it does not load ({error.where or 'place unknown'})")
-        except ImportError as error:
-            raise MissingExtraError(
-                f"reading a CAN database needs the library {error.name}",
-                remedy="pip install 'carnet[recordings]'",
-            ) from error
-    return tuple(loaded), tuple(notes)
+class _Databases:
+    """The databases among the companions, loaded when the first bus asks for them."""
+
+    def __init__(self, companions: Mapping[str, bytes]) -> None:
+        self._companions = companions
+        self._loaded: tuple[Any, ...] | None = None
+        self.notes: list[str] = []
+
+    @property
+    def loaded(self) -> tuple[Any, ...]:
+        """Those that load; `notes` says which do not."""
+        if self._loaded is None:
+            found = []
+            for data in (self._companions[name] for name in sorted(self._companions)):
+                if database_form(data[:HEAD_BYTES]) is None:
+                    continue
+                try:
+                    found.append(load_database(data))
+                except UnreadableError as error:
+                    self.notes.append(
+                        f"can: a database beside it does not load ({error.where or 'place unknown'})"
+                    )
+                except ImportError as error:
+                    raise MissingExtraError(
+                        f"reading a CAN database needs the library {error.name}",
+                        remedy="pip install 'carnet[recordings]'",
+                    ) from error
+            self._loaded = tuple(found)
+        return self._loaded
 
 
-def _start(stream: Stream, databases: tuple[Any, ...]) -> _Work:
+def _start(stream: Stream, databases: _Databases) -> _Work:
     work = _Work(stream)
     if stream.kind == "can":
-        work.bus = CanBus(databases)
+        work.bus = CanBus(databases.loaded)
     elif stream.kind == "table":
         work.fields = TableStream(stream)
     elif stream.encoding == "mdf4":

@@ -25,7 +25,8 @@ from carnet.deidentify.vin import Cover, covered, find_vins, scrub, scrub_text
 from carnet.deidentify.watching import SLOWEST_HZ, Watch
 from carnet.detectors.box import Picture
 from carnet.errors import RedactionError, UnreadableError
-from carnet.formats.can import frame_of_message, load_database
+from carnet.formats.can import frame_of_message
+from carnet.formats.can_databases import database_form, load_database
 from carnet.formats.can_write import payload_place
 from carnet.formats.image_message import CODED, ImageMessage, holds_video, looks_like_pictures
 from carnet.formats.reader import Message, Reader, Stream
@@ -55,8 +56,8 @@ def databases_of(companions: Mapping[str, bytes], order: RedactionOrder) -> tupl
         UnreadableError: one does not load, and the VIN is to go: signals that carry it might go unseen.
     """
     databases = []
-    for companion, content in companions.items():
-        if companion.lower().endswith(".dbc"):
+    for content in companions.values():
+        if database_form(content[:4096]) is not None:
             try:
                 databases.append(load_database(content))
             except UnreadableError as error:

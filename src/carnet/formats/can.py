@@ -1,4 +1,4 @@
-"""CAN: frames in recordings and candump logs, databases (DBC), and messages put together from frames.
+"""CAN: frames in recordings and candump logs, and messages put together from frames.
 
 A frame without its database is bytes without a meaning. Long messages (a VIN does not fit into one frame) are
 put together again by ISO 15765-2: first nibble 0 single, 1 first, 2 consecutive, 3 flow control.
@@ -7,12 +7,11 @@ candump's log form is `(seconds.fraction) bus id#data`, `id##flags data` for CAN
 
 from __future__ import annotations
 
-import logging
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from carnet.errors import UnreadableError
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
@@ -158,65 +157,6 @@ class CandumpReader(Reader):
             self.block("the log holds no frame")
         self._outside = outside
         self._complete = True
-
-
-def load_database(data: bytes) -> Any:
-    """Load a DBC (cantools' `Database`), in cp1252 as the tools write it.
-
-    Raises:
-        UnreadableError: the database does not load; the reason names the place in it.
-    """
-    import cantools
-    from cantools.database.errors import Error
-
-    # Its warnings quote the file's own names, which came from outside and must not reach a log.
-    logging.getLogger("cantools").setLevel(logging.CRITICAL)
-    text = data.decode("cp1252", "replace")
-    try:
-        return cantools.database.load_string(text, database_format="dbc", strict=False)
-    except (Error, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        where = re.search(r"line (\d+)", str(error))
-        raise UnreadableError(
-            "the CAN database does not load",
-            where=f"line {where.group(1)}" if where else None,
-            remedy="repair the database; until then its bus counts as unknown",
-        ) from error
-
-
-class DatabaseReader(Reader):
-    """A DBC file: one stream that lists its messages; its comments lie outside."""
-
-    format = "dbc"
-
-    def __init__(self, source: BinaryIO, name: str) -> None:
-        super().__init__()
-        del name
-        data = source.read()
-        self._stream = Stream("messages", "database", "dbc", data.decode("cp1252", "replace"), "dbc", "dbc")
-        self._names: tuple[str, ...] = ()
-        try:
-            database = load_database(data)
-        except UnreadableError as error:
-            self.block(f"{error.what}{f' ({error.where})' if error.where else ''}")
-            return
-        self._names = tuple(one.name for one in database.messages)
-        if not self._names:
-            self.block("the CAN database describes no message")
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The one stream, unless the file is blocked."""
-        return (self._stream,) if self._names else ()
-
-    def messages(self) -> Iterator[Message]:
-        """Give the name of each described message."""
-        for number, name in enumerate(self._names):
-            yield Message(self._stream, 0, 0, name.encode(), number)
-
-    def outside(self) -> tuple[OutsideText, ...]:
-        """Give the comments and attribute values."""
-        lines = re.findall(r"(?ms)^(?:CM_|BA_) .*?;\s*$", self._stream.schema_text)
-        return tuple(OutsideText("comment", "", line.encode()) for line in lines)
 
 
 class IsoTp:

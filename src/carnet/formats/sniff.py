@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from carnet.formats.can_asc import is_asc
 from carnet.formats.can_csv import is_frame_table
+from carnet.formats.can_databases import ARXML, DBC, KCD, SYM, database_form
 from carnet.formats.can_trc import is_trc
 from carnet.formats.osm_pbf_read import PBF, is_pbf
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
@@ -21,13 +22,12 @@ from carnet.formats.xml_root import is_xml, root_of
 
 HEAD_BYTES = 4096
 
-MCAP, JPEG, PNG, MP4, CANDUMP, DBC = "mcap", "jpeg", "png", "mp4", "candump", "dbc"
+MCAP, JPEG, PNG, MP4, CANDUMP = "mcap", "jpeg", "png", "mp4", "candump"
 PARQUET, ARROW, XML = "parquet", "arrow", "xml"
 ROSBAG1, SQLITE, MKV = "rosbag1", "rosbag2", "mkv"
 MDF4, ASC, TRC, BLF, CAN_CSV = "mdf4", "asc", "trc", "blf", "can-csv"
 
 _CANDUMP = re.compile(rb"\(\d{1,12}\.\d{1,9}\)[ \t]+\S{1,64}[ \t]+[0-9A-Fa-f]{3,8}#")
-_DBC = re.compile(rb"(?m)^(VERSION[ \t]+\"|NS_[ \t]*:|BS_[ \t]*:|BU_[ \t]*:|BO_ \d+ )")
 _MP4_BOXES = frozenset({b"ftyp", b"moov", b"mdat", b"wide", b"moof", b"styp"})
 
 
@@ -95,12 +95,10 @@ FORMATS: tuple[Format, ...] = (
     Format(TRC, is_trc, "can_trc:TrcReader"),
     Format(CAN_CSV, is_frame_table, "can_csv:FrameTableReader"),
     Format(CANDUMP, lambda head: _CANDUMP.search(head[:512]) is not None, "can:CandumpReader"),
-    Format(
-        DBC,
-        lambda head: b"\x00" not in head and len(_DBC.findall(head)) > 1,
-        "can:DatabaseReader",
-        ("name",),
-    ),
+    Format(DBC, lambda head: database_form(head) == DBC, "can_databases:DatabaseReader", ("form",)),
+    Format(SYM, lambda head: database_form(head) == SYM, "can_databases:DatabaseReader", ("form",)),
+    Format(KCD, lambda head: database_form(head) == KCD, "can_databases:DatabaseReader", ("form",)),
+    Format(ARXML, lambda head: database_form(head) == ARXML, "can_databases:open_arxml"),
     Format("receiver", is_log, "receiver_read:ReceiverReader"),
     # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
     Format(XML, is_xml, "xml_read:XmlReader"),

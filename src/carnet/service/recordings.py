@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from carnet.errors import InputError, RefusedError, VaultError
 from carnet.evidence.statements import Kind, Subject, parse_utc, statement, utc_text
+from carnet.formats.can_databases import SUFFIXES
 from carnet.model.canonical import canonical_json
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.model.filename import check_file_name
@@ -292,7 +293,7 @@ class Recordings:
         """Files that explain others, such as a CAN database."""
         companions = {}
         for one, name in zip(recording.objects, names, strict=True):
-            if name.lower().endswith(".dbc") and one.bytes <= _LARGEST_COMPANION:
+            if name.lower().endswith(tuple(SUFFIXES)) and one.bytes <= _LARGEST_COMPANION:
                 with self.open(recording.id, one) as source:
                     companions[name] = source.read()
         return companions

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from carnet.errors import CarnetError, InputError, StorageFullError, UnreadableError
+from carnet.formats.can_databases import SUFFIXES
 from carnet.formats.sniff import HEAD_BYTES, foreign_name, is_plain_text, known_format
 
 _ROOM = 1.5
@@ -73,11 +74,11 @@ def of_system(error: OSError, folder: Path) -> CarnetError:
 
 
 def companions_in(folder: Path) -> dict[str, bytes]:
-    """Give the databases (DBC) that lie in a folder, by name."""
+    """Give the CAN databases that lie in a folder, by name."""
     return {
         one.name: one.read_bytes()
         for one in sorted(folder.iterdir())
-        if one.suffix.lower() == ".dbc" and one.is_file() and one.stat().st_size <= _LARGEST_COMPANION
+        if one.suffix.lower() in SUFFIXES and one.is_file() and one.stat().st_size <= _LARGEST_COMPANION
     }
 
 

@@ -18,6 +18,8 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from carnet.errors import CarnetError, InputError, MissingExtraError, UnreadableError
+from carnet.formats.can_databases import SUFFIXES, database_form
+from carnet.formats.sniff import HEAD_BYTES
 from carnet.model.countries import COUNTRIES
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.service.cli.session import walk_files
@@ -31,6 +33,7 @@ AT_ONCE = 2
 LARGEST_COMPANION = 16 * 1024 * 1024
 _QUIET_SECONDS = 2.0
 _NARROW = 60
+_MANY_FILES = 500
 
 # What a class means to somebody who has to answer for it; the longest path that covers a class speaks.
 MEANINGS: dict[str, str] = {
@@ -142,13 +145,23 @@ def _files(paths: list[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _companions(folder: Path, cache: dict[Path, dict[str, bytes]]) -> dict[str, bytes]:
-    """Give the CAN databases of a folder by name; one that is too large or unreadable is left out."""
+    """Give the CAN databases of a folder by name; one that is too large or unreadable is left out.
+
+    A database is told by its first bytes: in a large folder, only where its name says that it may be one.
+    """
     if folder not in cache:
         cache[folder] = {}
-        for one in sorted(folder.glob("*")):
+        files = sorted(folder.glob("*"))
+        for one in files:
+            if len(files) > _MANY_FILES and one.suffix.lower() not in SUFFIXES:
+                continue
             try:
-                if one.suffix.lower() == ".dbc" and one.is_file() and one.stat().st_size <= LARGEST_COMPANION:
-                    cache[folder][one.name] = one.read_bytes()
+                if one.is_symlink() or not one.is_file() or one.stat().st_size > LARGEST_COMPANION:
+                    continue
+                with one.open("rb") as file:
+                    head = file.read(HEAD_BYTES)
+                    if database_form(head) is not None:
+                        cache[folder][one.name] = head + file.read(LARGEST_COMPANION)
             except OSError:
                 continue
     return cache[folder]
