@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from carnet.classify.archives import Nesting, describe_archive
 from carnet.classify.canbus import CanBus
 from carnet.classify.messages import MessageStream
 from carnet.classify.pictures import Seen, Spread, look, picture_of, stands_alone
@@ -20,6 +22,7 @@ from carnet.classify.schemas import is_known
 from carnet.classify.tables import TableStream
 from carnet.errors import MissingExtraError, UnreadableError
 from carnet.formats import open_recording
+from carnet.formats.archive_read import ArchiveReader
 from carnet.formats.can import frame_of_message
 from carnet.formats.can_databases import database_form, load_database
 from carnet.formats.picture import decode_picture
@@ -97,9 +100,20 @@ def describe(
     Raises:
         MissingExtraError: a library that reads this format is not installed.
     """
-    length = length_of(source)
     digest = _digest(source) if hash_content else None
+    sheet = _described(source, name, companions, None, detect=detect)
+    return replace(sheet, sha256=digest)
+
+
+def _described(
+    source: BinaryIO, name: str, companions: Mapping[str, bytes], nesting: Nesting | None, *, detect: bool
+) -> FactSheet:
+    """Make the sheet of a file, or of a member of an archive; without its digest."""
+    length = length_of(source)
     reader = open_recording(source, name, companions=companions)
+    if isinstance(reader, ArchiveReader):
+        sheet = describe_archive(reader, length, partial(_described, detect=detect), companions, nesting)
+        return replace(sheet, outside=(*_outside(name, reader, []), *sheet.outside))
     databases = _Databases(companions)
     work: dict[int, _Work] = {}
     for message in reader.messages():
@@ -130,7 +144,6 @@ def describe(
         bytes=length,
         state=state,
         reason=reason,
-        sha256=digest,
         streams=tuple(facts),
         outside=outside,
         tools=tuple(tools.values()),

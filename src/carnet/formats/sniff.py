@@ -18,12 +18,14 @@ from carnet.formats.can_trc import is_trc
 from carnet.formats.osm_pbf_read import PBF, is_pbf
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
 from carnet.formats.receiver_frames import is_log
+from carnet.formats.tar_entries import is_tar
 from carnet.formats.xml_root import is_xml, root_of
 
 HEAD_BYTES = 4096
 
 MCAP, JPEG, PNG, MP4, CANDUMP = "mcap", "jpeg", "png", "mp4", "candump"
 PARQUET, ARROW, XML = "parquet", "arrow", "xml"
+ZIP, TAR, GZIP, BZIP2, XZ, ZSTD = "zip", "tar", "gzip", "bzip2", "xz", "zstd"
 ROSBAG1, SQLITE, MKV = "rosbag1", "rosbag2", "mkv"
 MDF4, ASC, TRC, BLF, CAN_CSV = "mdf4", "asc", "trc", "blf", "can-csv"
 
@@ -67,6 +69,11 @@ def _is_arrow(head: bytes) -> bool:
     return head.startswith(b"\xff\xff\xff\xff") and 0 < root < min(length, HEAD_BYTES) and length % 8 == 0
 
 
+def _is_bzip2(head: bytes) -> bool:
+    """Take bzip2 by the sign of its first block, or of its end where it holds nothing."""
+    return head[:3] == b"BZh" and head[4:10] in {b"1AY&SY", b"\x17rE8P\x90"}
+
+
 # In this order: a signature of bytes before a pattern of text, since a text may quote anything.
 FORMATS: tuple[Format, ...] = (
     Format(MCAP, starting(b"\x89MCAP"), "mcap_read:McapReader"),
@@ -89,6 +96,12 @@ FORMATS: tuple[Format, ...] = (
     Format(PNM, is_pnm, "raster_read:RasterReader", ("form", "length")),
     Format(PARQUET, starting(b"PAR1"), "arrow_read:ParquetReader", ("length",)),
     Format(ARROW, _is_arrow, "arrow_read:ArrowReader", ("length",)),
+    Format(ZIP, starting(b"PK\x03\x04", b"PK\x05\x06"), "archive_read:ArchiveReader", ("form", "length")),
+    Format(GZIP, starting(b"\x1f\x8b\x08"), "archive_read:ArchiveReader", ("form", "length")),
+    Format(BZIP2, _is_bzip2, "archive_read:ArchiveReader", ("form", "length")),
+    Format(XZ, starting(b"\xfd7zXZ\x00"), "archive_read:ArchiveReader", ("form", "length")),
+    Format(ZSTD, starting(b"\x28\xb5\x2f\xfd"), "archive_read:ArchiveReader", ("form", "length")),
+    Format(TAR, is_tar, "archive_read:ArchiveReader", ("form", "length")),
     Format(MP4, lambda head: head[4:8] in _MP4_BOXES, "mp4_read:Mp4Reader", ("length",)),
     Format(BLF, starting(b"LOGG"), "can_blf:BlfReader", ("length",)),
     Format(ASC, is_asc, "can_asc:AscReader"),
@@ -116,12 +129,8 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"RIFF", "a RIFF container (AVI or WAV)"),
     (0, b"OggS", "an Ogg container"),
     (0, b"ID3", "an MP3 sound file"),
-    (0, b"PK\x03\x04", "a ZIP archive"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (0, b"Rar!", "a RAR archive"),
-    (257, b"ustar", "a tar archive"),
     (0, b"\xd4\xc3\xb2\xa1", "a packet capture"),
     (0, b"\xa1\xb2\xc3\xd4", "a packet capture"),
     (0, b"\x0a\x0d\x0d\x0a", "a packet capture"),

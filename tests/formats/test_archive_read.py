@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carnet.classify.describe import describe
+from carnet.deidentify.order import RedactionOrder
+from carnet.deidentify.redact import redact
+from carnet.errors import RedactionError
+from carnet.formats import open_recording
+from carnet.formats.archive_read import DEEPEST
+from carnet.model.factsheet import ReadState
+
+PLACE = json.dumps({"lat": 48.1371, "lon": 11.5754}).encode()
+CAR = b"chassis number VIN 1M8GDM9AXKP042788\n"
+FILES = {"a/place": PLACE, "b.bin": CAR}
+
+
+def zipped(files=FILES, **options) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        archive.comment = options.get("comment", b"")
+    return made.getvalue()
+
+
+def tarred(files=FILES, form=tarfile.PAX_FORMAT, **headers) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=form) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.pax_headers = len(data), headers
+            archive.addfile(info, io.BytesIO(data))
+    return made.getvalue()
+
+
+PACKED = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
+
+
+def scanned(data: bytes, name: str = "x"):
+    return describe(io.BytesIO(data), name=name, detect=False)
+
+
+@pytest.mark.parametrize("made", [zipped, tarred])
+def test_members_are_read_and_named(made):
+    sheet = scanned(made())
+    assert sheet.state is ReadState.READ
+    assert [one.name for one in sheet.streams] == ["a/place!records", "b.bin!lines"]
+    assert {"location.position", "vehicle_id.vin"} <= set(sheet.data)
+    reader = open_recording(io.BytesIO(made()), "x")
+    assert [one.data for one in reader.messages()] == [b"a/place", b"b.bin"]
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_single_streams_keep_the_names_within(form):
+    sheet = scanned(PACKED[form](PLACE))
+    assert (sheet.format, sheet.state) == (form, ReadState.READ)
+    assert [one.name for one in sheet.streams] == ["records"]
+    inner = scanned(PACKED[form](tarred()))
+    assert [one.name for one in inner.streams] == ["a/place!records", "b.bin!lines"]
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_a_cut_stream_gives_what_was_whole(form):
+    lines = b"".join(
+        b"%d VIN 1M8GDM9AXKP042788 %d\n" % (at, zlib.crc32(bytes([at % 256]))) for at in range(20_000)
+    )
+    data = PACKED[form](lines)
+    sheet = scanned(data[: len(data) * 2 // 3])
+    assert sheet.state in {ReadState.PARTLY, ReadState.BLOCKED}
+    assert "cut or damaged" in sheet.reason
+    # A block of bzip2 is 900 kB: here there is one alone.
+    if form != "bzip2":
+        assert "vehicle_id.vin" in sheet.data
+
+
+def test_frames_behind_each_other_are_all_read():
+    for pack in PACKED.values():
+        sheet = scanned(pack(b"one line\n") + pack(CAR))
+        assert sheet.state is ReadState.READ
+        assert "vehicle_id.vin" in sheet.data
+
+
+def test_nesting_is_bounded():
+    data = CAR
+    for _ in range(DEEPEST):
+        data = zipped({"in": data})
+    assert scanned(data).state is ReadState.READ
+    sheet = scanned(zipped({"in": data}))
+    assert sheet.state is ReadState.BLOCKED
+    assert "nested deeper" in sheet.reason
+
+
+@pytest.mark.parametrize("form", ["zip", *PACKED])
+def test_bombs_are_not_unpacked(form):
+    zeros = bytes(100 * 1024 * 1024)
+    sheet = scanned(zipped({"a": zeros}) if form == "zip" else PACKED[form](zeros))
+    assert sheet.state is ReadState.BLOCKED
+    assert "expands beyond" in sheet.reason
+
+
+def test_overlapping_members_share_one_budget():
+    many = zipped({f"{at}": bytes(9 * 1024 * 1024) for at in range(12)})
+    sheet = scanned(many)
+    assert "expands beyond" in sheet.reason
+
+
+def test_encrypted_and_unknown_methods_are_told():
+    data = bytearray(zipped())
+    central = data.rfind(b"PK\x01\x02")
+    data[central + 8] |= 1
+    sheet = scanned(bytes(data))
+    assert sheet.state is ReadState.PARTLY
+    assert "b.bin: it is encrypted" in sheet.reason
+    data = bytearray(zipped())
+    struct.pack_into("<H", data, data.rfind(b"PK\x01\x02") + 10, 99)
+    assert "compressed in a way" in scanned(bytes(data)).reason
+
+
+@pytest.mark.parametrize("name", ["../../etc/x", "/abs", "C:\\x", "a/../../b"])
+def test_names_that_lead_out_are_told_and_nothing_is_written(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for data in (zipped({name: CAR}), tarred({name: CAR})):
+        sheet = scanned(data)
+        assert sheet.state is ReadState.PARTLY
+        assert "leads out" in sheet.reason
+        assert "vehicle_id.vin" in sheet.data
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_identifies_is_withheld():
+    sheet = scanned(zipped({"1M8GDM9AXKP042788/x": b"nothing much\n"}))
+    assert "1M8GDM9AXKP042788" not in json.dumps(sheet.to_json())
+    assert "vehicle_id.vin" in sheet.data
+    other = bytearray(zipped({"1M8GDM9AXKP042788/x": b"nothing much\n", "y": CAR}))
+    other[other.find(b"PK\x01\x02") + 8] |= 1
+    assert "1M8GDM9AXKP042788" not in json.dumps(scanned(bytes(other)).to_json())
+
+
+def test_what_lies_beside_members_is_found():
+    assert "vehicle_id.vin" in scanned(zipped({"a": b"some text\n"}, comment=CAR)).data
+    assert "identity.contact" in scanned(tarred({"a": b"text\n"}, comment="by driver@example.com")).data
+    named = io.BytesIO()
+    with gzip.GzipFile("1M8GDM9AXKP042788.log", "wb", fileobj=named) as file:
+        file.write(b"some text\n")
+    assert "vehicle_id.vin" in scanned(named.getvalue()).data
+    hidden = scanned(CAR.ljust(200, b".") + zipped())
+    assert hidden.state is ReadState.BLOCKED
+    data = zipped({"a": b"some text\n"})
+    at = data.find(b"PK\x01\x02")
+    moved = data[:at] + CAR * 3 + data[at:]
+    end = bytearray(moved)
+    struct.pack_into("<I", end, len(end) - 6, at + len(CAR * 3))
+    sheet = scanned(bytes(end))
+    assert sheet.state is ReadState.PARTLY
+    assert "no member" in sheet.reason
+    assert "vehicle_id.vin" in sheet.data
+
+
+def test_a_database_in_the_archive_serves_its_bus():
+    dbc = b'VERSION ""\nBU_: A\nBO_ 291 GPS: 8 A\n SG_ Latitude : 0|32@1- (1e-07,0) [0|0] "deg" A\n'
+    log = b"".join(b"(%d.0) can0 123#%08X00000000\n" % (at, at) for at in range(20))
+    sheet = scanned(zipped({"bus": log, "names": dbc}))
+    assert any(one.startswith("location.") for one in sheet.data)
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT])
+def test_tar_forms_and_long_names(form):
+    name = "/".join(["folder" * 5] * 4) + "/drive"
+    sheet = scanned(tarred({name: CAR}, form))
+    assert [one.name for one in sheet.streams] == [f"{name}!lines"]
+
+
+def test_a_damaged_tar_says_so():
+    data = bytearray(tarred())
+    data[1024 + 150] ^= 1
+    sheet = scanned(bytes(data))
+    assert sheet.state is ReadState.PARTLY
+    assert "damaged" in sheet.reason
+    behind = scanned(tarred() + CAR)
+    assert "behind the end" in behind.reason
+    assert scanned(tarred()[:800]).state is not ReadState.READ
+
+
+def test_links_and_empty_files_hold_nothing():
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        link = tarfile.TarInfo("l")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+        archive.addfile(tarfile.TarInfo("empty"))
+    sheet = scanned(made.getvalue())
+    assert sheet.state is ReadState.BLOCKED
+    assert sheet.reason
+
+
+def test_hostile_lengths():
+    header = bytearray(tarred({"a": b"x"})[:512])
+    header[156:157], header[124:136] = b"x", b"77777777777\0"
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    assert scanned(bytes(header) + bytes(1024)).state is ReadState.BLOCKED
+    data = bytearray(zipped())
+    struct.pack_into("<I", data, len(data) - 10, 0x7FFFFFFF)
+    sheet = scanned(bytes(data))
+    assert sheet.state is ReadState.BLOCKED
+    assert "directory" in sheet.reason
+
+
+def test_redaction_refuses_archives():
+    for form, data in (("zip", zipped()), ("gzip", gzip.compress(PLACE))):
+        sheet = scanned(data)
+        with pytest.raises(RedactionError, match=f"does not redact {form} yet"):
+            redact(io.BytesIO(data), io.BytesIO(), RedactionOrder(), name="x", sheet=sheet)
+
+
+def test_real_files_say_the_same_in_an_archive(shared):
+    names = ["asam/e6mini.xodr", "api/renault/location.2.json", "osm/helsinki_west.osm.pbf"]
+    files = {name: (shared / "data" / name).read_bytes() for name in names}
+    whole = scanned(gzip.compress(tarred(files)))
+    assert whole.state is ReadState.READ
+    assert set(whole.data) == {data for one in files.values() for data in scanned(one).data}
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    st.sampled_from(
+        [zipped(), tarred(), gzip.compress(PLACE), zstandard.compress(PLACE), lzma.compress(PLACE)]
+    ),
+    st.integers(0, 4000),
+    st.binary(min_size=1, max_size=5),
+    st.integers(0, 4000),
+)
+def test_damage_never_raises_and_is_never_read_and_empty(data, at, noise, cut):
+    at %= len(data)
+    damaged = (data[:at] + noise + data[at + len(noise) :])[: max(1, len(data) - cut % len(data))]
+    sheet = scanned(damaged)
+    assert sheet.state is not ReadState.READ or sheet.streams
+    assert sheet.state is ReadState.READ or sheet.reason
