@@ -73,6 +73,17 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
     "foxglove.Log": ((r"message", "text"), (r".*", "diagnostics.log")),
     "std_msgs/String": ((r"data", "text"),),
     "carnet/Line": ((r"text", "text"),),
+    "carnet/GPX": (
+        (r"rte\b.*", "location.destination"),
+        (r"trk\.trkseg\.trkpt\.(.*\.)?(hr|heartrate)(\..*)?", "biometric.heart"),
+        (r"trk\.trkseg\.trkpt\.(.*\.)?(atemp|wtemp|cad)", "body"),
+        (r"(trk\.trkseg\.trkpt|wpt|metadata\.bounds|bounds)\..*", "location.position"),
+        (r"(.*\.)?email\b.*", "identity.contact"),
+        (r"(.*\.)?author\b.*", "identity.name"),
+        (r"root\.(version|creator|schemaLocation)", "software.version"),
+        (r"(.*\.)?(name|desc|cmt|keywords|src|text|href|link|type)", "text"),
+        (r"(.*\.)?time", "diagnostics.log"),
+    ),
     # ASAM OpenDRIVE: with a geoReference (a PROJ string) every x and y is a place on earth.
     "carnet/OpenDRIVE": (
         (r"header\.geoReference(\..*)?", "location.position"),

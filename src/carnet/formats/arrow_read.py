@@ -26,6 +26,8 @@ _BATCH_BYTES = 8 * 1024 * 1024
 _LARGEST_LIST = 256 * 1024 * 1024
 _MOST_COLUMNS = 20_000
 _MOST_STATISTICS = 64 * 1024
+# Columns of one value, compressed, come to some thousands of rows for a byte.
+_MOST_PER_BYTE = 50_000
 _BUFFER = 1 << 20
 _THRIFT = 64 * 1024 * 1024
 _UNITS = ("unit", "units")
@@ -303,22 +305,25 @@ class ArrowReader(_TableReader):
         except self._errors:
             self.block("the Arrow table's schema is not whole")
 
-    def _open(self) -> Any:
+    def _open(self) -> tuple[Any, _Window]:
         window = _Window(self._source)
         window.seek(8 if self._is_file else 0)
         reader = self._pa.ipc.open_stream(window, options=self._pa.ipc.IpcReadOptions(use_threads=False))
         if not self._is_open:
             self._is_open = True
             self._learn(reader.schema)
-        return reader
+        return reader, window
 
     def _batches(self) -> Iterator[Any]:
         noted = 0
         try:
-            reader = self._open()
+            reader, window = self._open()
             while True:
                 batch, metadata = reader.read_next_batch_with_custom_metadata()
                 batch.validate(full=True)
+                if batch.num_rows > _MOST_PER_BYTE * window.size():
+                    self.lose("a batch says that it has more rows than its bytes can hold")
+                    continue
                 if metadata and noted < 256 and not self._complete:  # noqa: PLR2004 -- more are told by their lack
                     noted += 1
                     self._metadata("batch metadata", dict(metadata), {})

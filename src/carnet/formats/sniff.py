@@ -112,6 +112,7 @@ FORMATS: tuple[Format, ...] = (
     Format(SYM, lambda head: database_form(head) == SYM, "can_databases:DatabaseReader", ("form",)),
     Format(KCD, lambda head: database_form(head) == KCD, "can_databases:DatabaseReader", ("form",)),
     Format(ARXML, lambda head: database_form(head) == ARXML, "can_databases:open_arxml"),
+    Format("npy", starting(b"\x93NUMPY"), "npy_read:NpyReader", ("length",)),
     Format("receiver", is_log, "receiver_read:ReceiverReader"),
     # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
     Format(XML, is_xml, "xml_read:XmlReader"),
@@ -135,7 +136,6 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xa1\xb2\xc3\xd4", "a packet capture"),
     (0, b"\x0a\x0d\x0d\x0a", "a packet capture"),
     (0, b"%PDF", "a PDF document"),
-    (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"# .PCD", "a PCD point cloud"),
     (0, b"Salted__", "a file encrypted by OpenSSL"),

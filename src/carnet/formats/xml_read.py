@@ -3,7 +3,7 @@
 The parser is expat with handlers of our own (XML 1.0, fifth edition): no entity is expanded and nothing outside
 the file is asked for. A text that declares entities is blocked, since what it says depends on what they stand for.
 Known vocabularies have a schema of their own (ASAM OpenDRIVE 1.4 to 1.8, ASAM OpenSCENARIO XML 1.x,
-OpenStreetMap API 0.6); the fields of any other XML are classified by name and by value.
+OpenStreetMap API 0.6, GPX 1.0 and 1.1); the fields of any other XML are classified by name and by value.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
 from carnet.formats.xml_root import root_of
 
 XML = "xml"
-OPENDRIVE, OPENSCENARIO, OSM = "opendrive", "openscenario", "osm"
+OPENDRIVE, OPENSCENARIO, OSM, GPX = "opendrive", "openscenario", "osm", "gpx"
 # Root element -> (name of the format, schema of its records); other roots have readers of their own or none.
 VOCABULARIES: dict[str, tuple[str, str]] = {
     "OpenDRIVE": (OPENDRIVE, "carnet/OpenDRIVE"),
     "OpenSCENARIO": (OPENSCENARIO, "carnet/OpenSCENARIO"),
+    "gpx": (GPX, "carnet/GPX"),
     "osm": (OSM, "carnet/OSM"),
     "osmChange": (OSM, "carnet/OSM"),
 }

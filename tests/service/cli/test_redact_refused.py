@@ -57,7 +57,17 @@ LOGS = {
     "blf": struct.pack("<4sL", b"LOGG", 144).ljust(144, b"\0")
     + struct.pack("<4sHHLLLHHQHBBL8s", b"LOBJ", 32, 1, 48, 1, 2, 0, 0, 5, 1, 0, 8, 0x123, b"12345678"),
 }
-MADE = {"parquet": parquet, "mdf4": mdf4, "ubx": ubx}
+
+
+def npy() -> bytes:
+    np = pytest.importorskip("numpy", reason="carnet[recordings] is not installed")
+    pytest.importorskip("pyarrow", reason="carnet[tables] is not installed")
+    out = io.BytesIO()
+    np.save(out, np.array([[1.5, 2.5]]))
+    return out.getvalue()
+
+
+MADE = {"parquet": parquet, "mdf4": mdf4, "ubx": ubx, "npy": npy}
 MADE |= {form: (lambda data=data: data) for form, data in LOGS.items()}
 
 
