@@ -127,6 +127,9 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
     # TopoJSON of areas alone is a map of borders; lines and points may be where somebody was.
     "carnet/TopoJSON areas": ((r".*", "map"),),
     "carnet/TopoJSON": ((r"(arcs|transform|bbox).*|.*\.coordinates.*", "location.position"), (r".*", "map")),
+    # ESRI shapes: areas are a map, points and lines are places.
+    "carnet/Shapes of areas": ((r".*", "map"),),
+    "carnet/Shapes": ((r".*", "location.position"),),
     # Descriptions of signals: names and units, no vehicle's values.
     "carnet/VSS catalogue": ((r".*", "design.drawing"),),
     "carnet/List of fields": ((r".*", "design.drawing"),),

@@ -15,9 +15,11 @@ from carnet.formats.can_asc import is_asc
 from carnet.formats.can_csv import is_frame_table
 from carnet.formats.can_databases import ARXML, DBC, KCD, SYM, database_form
 from carnet.formats.can_trc import is_trc
+from carnet.formats.dbf_read import DBF, is_dbf
 from carnet.formats.osm_pbf_read import PBF, is_pbf
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
 from carnet.formats.receiver_frames import is_log
+from carnet.formats.shape_read import SHP, SHX, is_shp, is_shx
 from carnet.formats.tar_entries import is_tar
 from carnet.formats.xml_root import is_xml, root_of
 
@@ -101,6 +103,9 @@ FORMATS: tuple[Format, ...] = (
     Format(BZIP2, _is_bzip2, "archive_read:ArchiveReader", ("form", "length")),
     Format(XZ, starting(b"\xfd7zXZ\x00"), "archive_read:ArchiveReader", ("form", "length")),
     Format(ZSTD, starting(b"\x28\xb5\x2f\xfd"), "archive_read:ArchiveReader", ("form", "length")),
+    Format(SHX, is_shx, "shape_read:ShapeReader", ("form", "length")),
+    Format(SHP, is_shp, "shape_read:ShapeReader", ("form", "length")),
+    Format(DBF, is_dbf, "dbf_read:DbfReader", ("length",)),
     Format(TAR, is_tar, "archive_read:ArchiveReader", ("form", "length")),
     Format(MP4, lambda head: head[4:8] in _MP4_BOXES, "mp4_read:Mp4Reader", ("length",)),
     Format(BLF, starting(b"LOGG"), "can_blf:BlfReader", ("length",)),
