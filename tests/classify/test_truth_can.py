@@ -10,19 +10,10 @@ import yaml
 from carnet.classify import describe
 
 TRUTH = yaml.safe_load((Path(__file__).parent.parent / "truth" / "scan_can.yaml").read_text(encoding="utf-8"))
-# Readers to come: each line goes when its reader lands.
-PENDING = {
-    "mdf4/canedge_2F6913DB_1.mf4",
-    "mdf4/canedge_94C49784_2.mf4",
-    "mdf4/canedge_gnss_2F6913DB_a.mf4",
-    "mdf4/canedge_j1939_basics.mf4",
-}
 
 
 @pytest.mark.parametrize("entry", TRUTH, ids=[one["file"] for one in TRUTH])
-def test_a_real_file_is_what_other_tools_say(shared, entry, request):
-    if entry["file"] in PENDING:
-        request.applymarker(pytest.mark.xfail(reason="its reader lands next"))
+def test_a_real_file_is_what_other_tools_say(shared, entry):
     with (shared / "data" / entry["file"]).open("rb") as file:
         sheet = describe(file, name="renamed", detect=False)
     classes = {one for stream in sheet.streams for one in stream.data} | {one.data for one in sheet.outside}

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from carnet.errors import UnreadableError
 from carnet.formats import open_recording
-from carnet.formats.can import CanFrame, IsoTp, frame_of_line, frame_of_message
+from carnet.formats.can import CanFrame, frame_of_line, frame_of_message
 from carnet.formats.can_databases import load_database
+from carnet.formats.can_transport import IsoTp
 from carnet.model.factsheet import ReadState
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from carnet.classify import describe
 from carnet.formats import open_recording
-from carnet.formats.can import IsoTp, frame_of_message
+from carnet.formats.can import frame_of_message
 from carnet.formats.can_databases import load_database
+from carnet.formats.can_transport import IsoTp
 from carnet.formats.cdr import compressed_image
 from carnet.formats.picture import decode_picture
 from carnet.model.factsheet import ReadState

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from carnet.classify.canplaces import KnownMessages
 from carnet.classify.track import Track
-from carnet.formats.can import CanFrame, IsoTp
+from carnet.formats.can import CanFrame
+from carnet.formats.can_transport import IsoTp
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import NameClass, class_of_name, class_of_unit, is_frame_word, words
@@ -26,7 +28,8 @@ TRAJECTORY = DataClass("location.trajectory")
 _MOST_PAYLOADS = 64
 _MOST_POSITIONS = 200_000
 _VIN_LENGTH = 17
-_ANSWERS = (b"\x62\xf1\x90", b"\x49\x02")
+# UDS read and write (ISO 14229-1), OBD service 09 (SAE J1979), KWP 2000 (ISO 14230-3).
+_ANSWERS = (b"\x62\xf1\x90", b"\x2e\xf1\x90", b"\x49\x02", b"\x5a\x90")
 _RUN = re.compile(rb"[A-HJ-NPR-Z0-9]+")
 _LATITUDE, _LONGITUDE = re.compile(r" lat(itude\w*)? "), re.compile(r" (lon|lng|longitude\w*) ")
 
@@ -43,7 +46,8 @@ class CanBus:
         self.count = 0
         self._payloads: dict[tuple[int, bool], dict[bytes, None]] = {}
         self._positions: dict[tuple[int, bool], list[bytes]] = {}
-        self._isotp = IsoTp()
+        self._isotp = (IsoTp(), IsoTp(skip=1))
+        self._known = KnownMessages()
         self._errors = 0
         self._texts: set[tuple[DataClass, str]] = set()
         self._by_id: list[dict[tuple[int, bool], Any]] = []
@@ -67,14 +71,20 @@ class CanBus:
             line = self._positions.setdefault(key, [])
             if len(line) < _MOST_POSITIONS:
                 line.append(frame.data)
-        whole = self._isotp.add(frame)
-        if whole is not None and len(whole) >= _VIN_LENGTH:
-            self._answer(whole)
+        self._known.add(frame)
+        for protocol in self._isotp:
+            whole = protocol.add(frame)
+            if whole is not None and len(whole) >= _VIN_LENGTH:
+                self._answer(whole)
 
     def _answer(self, whole: bytes) -> None:
         for start in _ANSWERS:
             if whole.startswith(start):
-                token = re.sub(rb"^[\x00-\x1f]+", b"", whole[3:]).rstrip(b"\x00 ").decode("ascii", "replace")
+                token = (
+                    re.sub(rb"^[\x00-\x1f]+", b"", whole[len(start) :])
+                    .rstrip(b"\x00 ")
+                    .decode("ascii", "replace")
+                )
                 if find_vins(f"vin {token}"):
                     self._texts.add((VIN, f"iso-tp: answer {start.hex()}"))
                 return
@@ -102,7 +112,8 @@ class CanBus:
             if foreign:
                 why = f"can: {len(foreign)} identifiers are not in the database"
                 fields.append(FieldClass("*", UNKNOWN, Certainty.CERTAIN, (why,)))
-            self._tracks(table, facts, classes)
+        self._tracks(table, facts, classes)
+        fields += self._known.fields()
         for vin, rule in self._undescribed_vins():
             del vin
             self._texts.add((VIN, rule))
@@ -132,7 +143,7 @@ class CanBus:
     def _tracks(
         self, table: dict[tuple[int, bool], Any], facts: dict[str, FactValue], classes: set[DataClass]
     ) -> None:
-        best = Track()
+        best = max(self._known.tracks(), key=lambda one: one.points, default=Track())
         for key, line in self._positions.items():
             pair = _pair_of(table[key]) if key in table else None
             if pair is None:

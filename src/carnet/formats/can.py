@@ -1,7 +1,7 @@
-"""CAN: frames in recordings and candump logs, and messages put together from frames.
+"""CAN: frames in recordings and candump logs.
 
 A frame without its database is bytes without a meaning. Long messages (a VIN does not fit into one frame) are
-put together again by ISO 15765-2: first nibble 0 single, 1 first, 2 consecutive, 3 flow control.
+put together again by `carnet.formats.can_transport`.
 candump's log form is `(seconds.fraction) bus id#data`, `id##flags data` for CAN FD and `id#R` for remote frames.
 """
 
@@ -22,7 +22,6 @@ _LINE = re.compile(
 )
 _LONGEST_LINE = 1024
 _STANDARD_DIGITS = 3
-_SINGLE, _FIRST, _CONSECUTIVE = 0, 1, 2
 _MOST_OPEN = 256
 
 
@@ -157,35 +156,3 @@ class CandumpReader(Reader):
             self.block("the log holds no frame")
         self._outside = outside
         self._complete = True
-
-
-class IsoTp:
-    """Puts ISO 15765-2 messages together, for each CAN identifier apart (normal addressing)."""
-
-    def __init__(self) -> None:
-        self._open: dict[int, tuple[int, bytearray, int]] = {}
-
-    def add(self, frame: CanFrame) -> bytes | None:
-        """Take a frame; give a message once it is whole, else None."""
-        data = frame.data
-        if not data:
-            return None
-        kind, low = data[0] >> 4, data[0] & 15
-        if kind == _SINGLE:
-            self._open.pop(frame.id, None)
-            return data[1 : 1 + low] if 0 < low < len(data) else None
-        if kind == _FIRST and len(data) > 2:  # noqa: PLR2004 -- the two bytes of the length
-            if len(self._open) < _MOST_OPEN or frame.id in self._open:
-                self._open[frame.id] = (low << 8 | data[1], bytearray(data[2:]), 1)
-            return None
-        if kind == _CONSECUTIVE and frame.id in self._open:
-            length, got, follows = self._open[frame.id]
-            if low != follows:
-                del self._open[frame.id]
-                return None
-            got += data[1:]
-            if len(got) >= length:
-                del self._open[frame.id]
-                return bytes(got[:length])
-            self._open[frame.id] = (length, got, (follows + 1) & 15)
-        return None
