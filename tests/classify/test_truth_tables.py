@@ -11,8 +11,6 @@ from carnet.classify import describe
 
 TRUTH = yaml.safe_load((Path(__file__).parents[1] / "truth/scan_tables.yaml").read_text(encoding="utf-8"))
 LATER = {
-    ".bin": "plain lidar sweeps",
-    ".pcd": "PCD",
     ".pcap": "packet captures",
 }
 

@@ -260,7 +260,8 @@ class TableStream:
         ):
             return FieldClass(shown, POSITION, Certainty.CERTAIN, ("metadata: geometry", *values))
         if path in lidar:
-            return FieldClass(shown, LIDAR, Certainty.LIKELY, ("columns: x, y, z and a strength of return",))
+            rule = about.get("because", "columns: x, y, z and a strength of return")
+            return FieldClass(shown, LIDAR, Certainty.LIKELY, (rule,))
         leaf = path.rpartition(".")[2]
         plain = leaf.lower() in _PLAIN_FIELDS or leaf.isdigit()
         named = None if plain else class_of_name(path, of="column")
@@ -274,6 +275,8 @@ class TableStream:
             return FieldClass(shown, POSITION, Certainty.LIKELY, ("values: ranges to satellites",))
         if column.pictures:
             return FieldClass(shown, PICTURE, Certainty.CERTAIN, ("values: pictures, not looked at",))
+        if self.stream.schema == "carnet/PointCloud":
+            return FieldClass(shown, LIDAR, Certainty.LIKELY, (about.get("because", "format: point cloud"),))
         told = class_of_name(about.get(f"comment:{path}", ""), of="comment") or class_of_unit(
             about.get(f"unit:{path}")
         )

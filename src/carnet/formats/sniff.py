@@ -15,6 +15,7 @@ from carnet.formats.can_asc import is_asc
 from carnet.formats.can_csv import is_frame_table
 from carnet.formats.can_databases import ARXML, DBC, KCD, SYM, database_form
 from carnet.formats.can_trc import is_trc
+from carnet.formats.cloud_values import is_sweep
 from carnet.formats.dbf_read import DBF, is_dbf
 from carnet.formats.osm_pbf_read import PBF, is_pbf
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
@@ -118,9 +119,12 @@ FORMATS: tuple[Format, ...] = (
     Format(KCD, lambda head: database_form(head) == KCD, "can_databases:DatabaseReader", ("form",)),
     Format(ARXML, lambda head: database_form(head) == ARXML, "can_databases:open_arxml"),
     Format("npy", starting(b"\x93NUMPY"), "npy_read:NpyReader", ("length",)),
+    Format("pcd", starting(b"# .PCD"), "cloud_read:PcdReader", ("length",)),
     Format("receiver", is_log, "receiver_read:ReceiverReader"),
     # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
     Format(XML, is_xml, "xml_read:XmlReader"),
+    # No sign announces it, so everything that has one comes before it.
+    Format("sweep", is_sweep, "cloud_read:SweepReader", ("length",)),
 )
 
 # (offset, bytes, what it is): kept, not read.
@@ -142,7 +146,6 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x0a\x0d\x0d\x0a", "a packet capture"),
     (0, b"%PDF", "a PDF document"),
     (0, b"\x89HDF", "an HDF5 file"),
-    (0, b"# .PCD", "a PCD point cloud"),
     (0, b"Salted__", "a file encrypted by OpenSSL"),
     (0, b"age-encryption.org", "a file encrypted by age"),
     (0, b"-----BEGIN PGP MESSAGE", "a file encrypted by OpenPGP"),
