@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carnet.classify.describe import describe
+from carnet.classify.messages import MessageStream
 from carnet.deidentify.order import RedactionOrder
 from carnet.deidentify.redact import redact
 from carnet.formats.json_shapes import shape_of
+from carnet.formats.reader import Message, Stream
 
 
 def scanned(document):
@@ -81,6 +83,18 @@ def test_redaction_takes_out_what_a_path_names():
     order = RedactionOrder(remove=frozenset({"precise_location"}))
     redact(io.BytesIO(data), out, order, name="x", sheet=scanned(data))
     assert b"48.1371" not in out.getvalue()
+
+
+def test_what_lies_deep_or_far_back_is_looked_through():
+    document = {"note": "VIN 1M8GDM9AXKP042788"}
+    for _ in range(30):
+        document = {"in": document}
+    assert "vehicle_id.vin" in scanned(document).data
+    stream = Stream("/cars", "messages", "acme/Cars", encoding="json")
+    look = MessageStream(stream)
+    cars = [{"id": at} for at in range(9)] + [{"id": "VIN 1M8GDM9AXKP042788"}]
+    look.add(Message(stream, 0, 0, json.dumps({"cars": cars}).encode()))
+    assert "vehicle_id.vin" in look.finish()[1]
 
 
 @pytest.mark.parametrize(

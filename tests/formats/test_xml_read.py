@@ -100,6 +100,16 @@ def test_depth_is_bounded():
     assert "deeper" in reader.reason
 
 
+def test_long_texts_and_tags_are_refused_and_space_is_not():
+    for data in (b"<a><b>" + b"x" * 17_000_000, b'<a b="' + b"x" * 18_000_000):
+        reader = opened(data)
+        assert list(reader.messages()) == []
+        assert reader.state is ReadState.BLOCKED
+        assert "longer" in reader.reason
+    mixed = b"<a>" + b"t<b/>" * 60_000 + b" " * 17_000_000 + b"</a>"
+    assert [len(one["root"]) for one in records(mixed)] == [60_000]
+
+
 def test_a_cut_text_is_partly():
     reader = opened(ROAD[:-5])
     assert len(list(reader.messages())) == 4

@@ -51,18 +51,28 @@ _RAW = Hit(POSITION, "text: raw data of a receiver")
 _PLAIN_FIELDS = frozenset({"data", "value", "x", "y", "z"})
 
 
-def flatten(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Give the leaves of a JSON value as (path with dots, value); lists of up to four numbers by index."""
-    if depth > _DEEPEST:
-        return
-    if isinstance(value, dict):
+def flatten(value: Any, path: str = "", depth: int = 0, *, rest: bool = False) -> Iterator[tuple[str, Any]]:
+    """Give the leaves of a JSON value as (path with dots, value).
+
+    Args:
+        value: the value.
+        path: where it stands.
+        depth: how deep; what lies too deep comes as one text, so that it is looked through all the same.
+        rest: give what stands behind the first four of a list as one text; else it is left to who cut the
+            document into parts.
+    """
+    if depth > _DEEPEST and isinstance(value, dict | list):
+        yield path, json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, dict):
         for key, inner in value.items():
             # JSON can spell halves of surrogate pairs, which no output can carry.
             name = str(key).encode("utf-8", "replace").decode("utf-8")
-            yield from flatten(inner, f"{path}.{name}" if path else name, depth + 1)
+            yield from flatten(inner, f"{path}.{name}" if path else name, depth + 1, rest=rest)
     elif isinstance(value, list):
         for number, inner in enumerate(value[:4]):
-            yield from flatten(inner, f"{path}.{number}" if path else str(number), depth + 1)
+            yield from flatten(inner, f"{path}.{number}" if path else str(number), depth + 1, rest=rest)
+        if rest and any(isinstance(one, dict | list | str) for one in value[4:]):
+            yield f"{path}.more" if path else "more", json.dumps(value[4:], ensure_ascii=False)
     else:
         yield path or "value", value
 
@@ -169,7 +179,7 @@ class MessageStream:
             return result
         try:
             document = json.loads(message.data)
-            leaves = dict(flatten(document))
+            leaves = dict(flatten(document, rest=self.stream.kind == "messages"))
             if b'"path"' in message.data:
                 self._named_by_paths(document)
         except (ValueError, RecursionError):

@@ -99,15 +99,17 @@ class _Parse:
         )
 
     def _characters(self, text: str) -> None:
+        if not self._text or text.isspace():
+            return
         self._held += len(text)
         if self._held > _LONGEST_TEXT:
             raise _RefusedError("the text of an XML element is longer than carnet reads")
-        if self._text and not text.isspace():
-            self._text[-1].append(text)
+        self._text[-1].append(text)
 
     def _end(self, _: str) -> None:
-        text = "".join(self._text.pop()).strip()
-        self._held = sum(len(one) for parts in self._text for one in parts)
+        whole = "".join(self._text.pop())
+        self._held -= len(whole)
+        text = whole.strip()
         said: dict[str, Any] = self._attributes.pop()
         path = ".".join(self._path) or "root"
         if text:
@@ -188,10 +190,13 @@ class XmlReader(Reader):
                 decoder = codecs.getincrementaldecoder(name)()
             except LookupError as error:
                 raise _RefusedError("the XML is in an encoding that carnet does not read") from error
-        parser = parse.parser("utf-8" if decoder else None)
+        parser, fed = parse.parser("utf-8" if decoder else None), 0
         while block:
             given = decoder.decode(block).encode("utf-8", "replace") if decoder else block
             parser.Parse(given, False)
+            fed += len(given)
+            if fed - parser.CurrentByteIndex > _LONGEST_TEXT:
+                raise _RefusedError("a tag or comment of the XML is longer than carnet reads")
             yield
             block = self._source.read(_BLOCK)
         if decoder:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
+import zipfile
 from itertools import accumulate
 
 import pytest
@@ -67,7 +69,21 @@ def npy() -> bytes:
     return out.getvalue()
 
 
+def zipped() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a/place.json", '{"lat": 48.1371, "lon": 11.5754}')
+    return out.getvalue()
+
+
+PLAIN = {
+    "pnm": b"P6 2 1 255\n" + bytes(6),
+    "opendrive": b'<OpenDRIVE><header name="a"/></OpenDRIVE>',
+    "xml": b'<log name="a"/>',
+    "gzip": gzip.compress(b"a line\n"),
+}
 MADE = {"parquet": parquet, "mdf4": mdf4, "ubx": ubx, "npy": npy}
+MADE |= {"zip": zipped} | {form: (lambda data=data: data) for form, data in PLAIN.items()}
 MADE |= {form: (lambda data=data: data) for form, data in LOGS.items()}
 
 
