@@ -198,6 +198,31 @@ def test_an_answer_that_is_cut_loses_what_it_has():
     assert made == [bytes([0x10, 20]) + b"\x62\xf1\x90" + bytes(3), b"\x21" + bytes(7)]
 
 
+def test_an_answer_in_extended_addressing_loses_its_vin():
+    content = b"\x62\xf1\x90" + VIN
+    frames = [(0x612, b"\xf1" + bytes([0x10, 20]) + content[:5])]
+    frames += [(0x612, b"\xf1" + bytes([0x21 + n]) + content[5 + 6 * n : 11 + 6 * n]) for n in range(3)]
+    vins, made = run_bus(frames)
+    assert vins.known == {VIN}
+    assert made[0] == b"\xf1" + bytes([0x10, 20]) + b"\x62\xf1\x90" + bytes(2)
+    assert not any(letter in data[2:] for data in made[1:] for letter in b"LCARNET")
+
+
+@pytest.mark.parametrize("vin", [VIN, b"WDB9634031L123456"])
+def test_a_j1939_message_loses_its_vin_among_others_of_its_sender(vin):
+    def sent(payload: bytes, group: int) -> list[tuple[int, bytes]]:
+        packets = -(-len(payload) // 7)
+        head = bytes([32, len(payload), 0, packets, 255]) + group.to_bytes(3, "little")
+        parts = [bytes([n + 1]) + payload[7 * n : 7 * n + 7].ljust(7, b"\xff") for n in range(packets)]
+        return [(0x18ECFF00, head), *((0x18EBFF00, one) for one in parts)]
+
+    others = [*sent(bytes(range(100, 139)), 65251), *sent(bytes(range(140, 170)), 65226)]
+    frames = [*others, *sent(vin + b"*", 65260), *others]
+    _, made = run_bus(frames)
+    assert not any(vin[at : at + 4] in data for data in made for at in range(14))
+    assert [data for _, data in others] == made[: len(others)] == made[-len(others) :]
+
+
 def test_pieces_without_a_database_are_found_by_the_number():
     frames = [(0x580, VIN[:8]), (0x581, VIN[8:16]), (0x200, b"\x01\x02\x03\x04")]
     _, made = run_bus(frames, known={VIN})

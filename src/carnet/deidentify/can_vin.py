@@ -1,9 +1,9 @@
 """The VIN on a CAN bus: found by database, transport protocol and text; its bytes become zero.
 
 Three ways in which vehicles send it: signals of a database (one character a byte, or several at once,
-multiplexed), answers of diagnosis over ISO-TP (ISO 15765-2) to UDS ReadDataByIdentifier F190 (ISO 14229-1)
-or OBD service 09 (SAE J1979), and frames of a maker's own whose database nobody has, known by the characters
-they carry. Lengths, ids and times of frames stay.
+multiplexed); messages of diagnosis over ISO-TP (ISO 15765-2, normal and extended addressing) by UDS (ISO
+14229-1: F190), OBD (SAE J1979: service 09) and KWP 2000 (ISO 14230-3), and PGN 65260 of SAE J1939; and frames of
+a maker's own whose database nobody has, known by the characters they carry. Lengths, ids and times stay.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from carnet.deidentify.vin import ALPHABET, LENGTH, find_vins, is_like_a_vin
+from carnet.formats.can_transport import MANAGEMENT, TRANSFER, group_of
 
 Bus = tuple[str, int]
 """Name of the bus, and the frame's id."""
 
 _VIN_NAME = re.compile(r"(?:^|_|\b)VIN(?:\d|_|\b|$)|vehicle_?ident", re.IGNORECASE)
-_ANSWERS = (b"\x62\xf1\x90", b"\x49\x02")
+_ANSWERS = (b"\x62\xf1\x90", b"\x2e\xf1\x90", b"\x49\x02", b"\x5a\x90")
+_VEHICLE = 65260
+_SHORTEST_WIDE = 1 << 18
 _PIECE = 4
 _SHORT_PIECE = 2
 _MOST_TEXTS = 4096
@@ -29,12 +32,13 @@ _BYTES = frozenset(ord(one) for one in _CHARACTERS)
 
 @dataclass(slots=True)
 class _Transfer:
-    """An ISO-TP transfer under way: what came, and which frames brought it."""
+    """A transfer under way: what came, which frames brought it, and the group that J1939 announced."""
 
     length: int
     data: bytearray
     frames: list[tuple[int, bytes]]
     next: int = 1
+    group: int = 0
 
 
 @dataclass(slots=True)
@@ -48,7 +52,7 @@ class CanVins:
     databases: tuple[Any, ...] = ()
     known: set[bytes] = field(default_factory=set)
     _marked: dict[int, bytes] = field(default_factory=dict)
-    _transfers: dict[Bus, _Transfer] = field(default_factory=dict)
+    _transfers: dict[tuple[object, ...], _Transfer] = field(default_factory=dict)
     _texts: dict[Bus, set[bytes]] = field(default_factory=dict)
     _carriers: set[Bus] = field(default_factory=set)
     _masks: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
@@ -71,7 +75,14 @@ class CanVins:
         mask = self._by_database(can_id, data)
         if any(mask):
             self._mark(number, mask)
-        self._follow(number, key, data)
+        if len(self._transfers) > _MOST_TEXTS:
+            for transfer in self._transfers.values():
+                self._judge(transfer)
+            self._transfers.clear()
+        for skip in (0, 1):
+            self._follow(number, key, data, skip)
+        if can_id >= _SHORTEST_WIDE:
+            self._follow_j1939(number, bus, can_id, data)
         if _longest_text(data) >= _SHORT_PIECE:
             texts = self._texts.setdefault(key, set())
             if len(texts) < _MOST_TEXTS:
@@ -121,25 +132,54 @@ class CanVins:
         old = self._marked.get(number, bytes(len(mask)))
         self._marked[number] = bytes(a | b for a, b in zip(old, mask, strict=True))
 
-    def _follow(self, number: int, key: Bus, data: bytes) -> None:
-        """Put ISO-TP transfers together: single (0), first (1) and consecutive (2) frames."""
+    def _follow(self, number: int, bus: Bus, frame: bytes, skip: int) -> None:
+        """Put ISO-TP transfers together: single (0), first (1) and consecutive (2) frames.
+
+        In extended addressing (`skip` 1) a byte of the address stands before them.
+        """
+        data = frame[skip:]
         if not data:
             return
+        key = (bus, frame[:skip])
         kind = data[0] >> 4
         if kind == 0:
             start = 2 if data[0] == 0 else 1
-            self._judge(_Transfer(0, bytearray(data[start:]), [(number, _from(data, start))]))
+            # In extended addressing almost any frame looks like a single one.
+            if skip and len(data) - start < LENGTH:
+                return
+            self._judge(_Transfer(0, bytearray(data[start:]), [(number, _from(frame, skip + start))]))
         elif kind == 1 and len(data) > 2:  # noqa: PLR2004 - two bytes of length
             previous = self._transfers.get(key)
             if previous is not None:
                 self._judge(previous)
-            length = (data[0] & 0x0F) << 8 | data[1]
-            self._transfers[key] = _Transfer(length, bytearray(data[2:]), [(number, _from(data, 2))])
+            length, start = (data[0] & 0x0F) << 8 | data[1], 2
+            if not length and len(data) > 6:  # noqa: PLR2004 - CAN FD: four bytes of length behind
+                length, start = int.from_bytes(data[2:6]), 6
+            self._transfers[key] = _Transfer(
+                length, bytearray(data[start:]), [(number, _from(frame, skip + start))]
+            )
         elif kind == 2:  # noqa: PLR2004 - consecutive frame
             transfer = self._transfers.get(key)
             if transfer is None or transfer.next != data[0] & 0x0F:
                 return
             transfer.next = (transfer.next + 1) & 0x0F
+            transfer.data += data[1:]
+            transfer.frames.append((number, _from(frame, skip + 1)))
+            if len(transfer.data) >= transfer.length:
+                self._judge(self._transfers.pop(key))
+
+    def _follow_j1939(self, number: int, bus: str, can_id: int, data: bytes) -> None:
+        """Put transfers of SAE J1939-21 together: one sender's messages of many groups share their frames' id."""
+        group, receiver, sender = group_of(can_id)
+        key = ("j1939", bus, sender, receiver)
+        if group == MANAGEMENT and len(data) >= 8 and data[0] in {16, 32}:  # noqa: PLR2004 - announcements of eight bytes
+            inside = (data[5] | data[6] << 8 | data[7] << 16) & 0x3FFFF
+            self._transfers[key] = _Transfer(data[1] | data[2] << 8, bytearray(), [], group=inside)
+        elif group == TRANSFER and data:
+            transfer = self._transfers.get(key)
+            if transfer is None or transfer.next != data[0]:
+                return
+            transfer.next += 1
             transfer.data += data[1:]
             transfer.frames.append((number, _from(data, 1)))
             if len(transfer.data) >= transfer.length:
@@ -147,7 +187,8 @@ class CanVins:
 
     def _judge(self, transfer: _Transfer) -> None:
         content = bytes(transfer.data)
-        answer = content.startswith(_ANSWERS) and len(content) > 3  # noqa: PLR2004 - service and identifier
+        start = next((one for one in _ANSWERS if content.startswith(one)), b"")
+        answer = transfer.group == _VEHICLE or (bool(start) and len(content) > 3)  # noqa: PLR2004 - service and identifier
         found = {
             content[at : at + LENGTH]
             for at in range(len(content) - LENGTH + 1)
@@ -156,7 +197,8 @@ class CanVins:
         if not answer and not found:
             return
         self.known |= found if answer or len(found) == 1 else set()
-        header = 3 if answer else 0
+        # The byte after OBD's two counts the numbers that follow.
+        header = {b"": 0, b"\x49\x02": 3}.get(start, len(start)) if answer and not transfer.group else 0
         for index, (number, mask) in enumerate(transfer.frames):
             kept = bytearray(mask)
             if index == 0:

@@ -20,7 +20,7 @@ _LONGEST = 1 << 16
 _BROADCAST, _REQUEST = 32, 16
 _LONGEST_J1939 = 1785
 _LONGEST_FAST = 223
-_MANAGEMENT, _TRANSFER = 60416, 60160
+MANAGEMENT, TRANSFER = 60416, 60160
 _TO_ONE = 240
 
 
@@ -95,7 +95,7 @@ class J1939:
         """Take a frame of 29 bits; give (group, sender, payload): of every frame of its own, or once whole."""
         group, receiver, sender = group_of(frame.id)
         data = frame.data
-        if group == _MANAGEMENT:
+        if group == MANAGEMENT:
             if len(data) >= 8 and data[0] in {_BROADCAST, _REQUEST}:  # noqa: PLR2004 -- a whole announcement
                 length = data[1] | data[2] << 8
                 inside = data[5] | data[6] << 8 | data[7] << 16
@@ -103,7 +103,7 @@ class J1939:
                 if 8 < length <= _LONGEST_J1939 and (known or len(self._open) < _MOST_OPEN):  # noqa: PLR2004 -- else one frame does
                     self._open[sender, receiver] = _Session(inside & 0x3FFFF, length, bytearray())
             return None
-        if group != _TRANSFER:
+        if group != TRANSFER:
             return group, sender, data
         session = self._open.get((sender, receiver))
         if session is None or not data:
