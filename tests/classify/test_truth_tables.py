@@ -10,18 +10,9 @@ import yaml
 from carnet.classify import describe
 
 TRUTH = yaml.safe_load((Path(__file__).parents[1] / "truth/scan_tables.yaml").read_text(encoding="utf-8"))
-LATER = {
-    ".pcap": "packet captures",
-}
 
 
-def marked(one):
-    later = LATER.get(Path(one["file"]).suffix)
-    marks = [pytest.mark.xfail(strict=True, reason=f"no reader yet: {later}")] if later else []
-    return pytest.param(one, id=one["file"].rpartition("/")[2], marks=marks)
-
-
-@pytest.mark.parametrize("one", [marked(one) for one in TRUTH])
+@pytest.mark.parametrize("one", TRUTH, ids=[one["file"].rpartition("/")[2] for one in TRUTH])
 def test_what_the_scan_says_is_what_is_in_the_file(one, shared):
     path = shared / "data" / one["file"]
     companions = {other.name: other.read_bytes() for other in path.parent.glob("*.json")}

@@ -73,6 +73,9 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
     "foxglove.Log": ((r"message", "text"), (r".*", "diagnostics.log")),
     "std_msgs/String": ((r"data", "text"),),
     "carnet/Line": ((r"text", "text"),),
+    "carnet/LidarPacket": ((r".*", "ranging.lidar"),),
+    "carnet/InertialPacket": ((r".*", "driving.dynamics"),),
+    "carnet/PacketText": ((r"text", "text"),),
     "carnet/GPX": (
         (r"rte\b.*", "location.destination"),
         (r"trk\.trkseg\.trkpt\.(.*\.)?(hr|heartrate)(\..*)?", "biometric.heart"),

@@ -77,6 +77,12 @@ def _is_bzip2(head: bytes) -> bool:
     return head[:3] == b"BZh" and head[4:10] in {b"1AY&SY", b"\x17rE8P\x90"}
 
 
+# pcap in both byte orders with micro- and nanoseconds, pcapng.
+_CAPTURES = (
+    *(b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1"),
+    *(b"\xa1\xb2\x3c\x4d", b"\x0a\x0d\x0d\x0a"),
+)
+
 # In this order: a signature of bytes before a pattern of text, since a text may quote anything.
 FORMATS: tuple[Format, ...] = (
     Format(MCAP, starting(b"\x89MCAP"), "mcap_read:McapReader"),
@@ -119,6 +125,7 @@ FORMATS: tuple[Format, ...] = (
     Format(KCD, lambda head: database_form(head) == KCD, "can_databases:DatabaseReader", ("form",)),
     Format(ARXML, lambda head: database_form(head) == ARXML, "can_databases:open_arxml"),
     Format("npy", starting(b"\x93NUMPY"), "npy_read:NpyReader", ("length",)),
+    Format("pcap", starting(*_CAPTURES), "pcap_read:PcapReader", ("companions",)),
     Format("pcd", starting(b"# .PCD"), "cloud_read:PcdReader", ("length",)),
     Format("receiver", is_log, "receiver_read:ReceiverReader"),
     # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
@@ -141,9 +148,6 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ID3", "an MP3 sound file"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (0, b"Rar!", "a RAR archive"),
-    (0, b"\xd4\xc3\xb2\xa1", "a packet capture"),
-    (0, b"\xa1\xb2\xc3\xd4", "a packet capture"),
-    (0, b"\x0a\x0d\x0d\x0a", "a packet capture"),
     (0, b"%PDF", "a PDF document"),
     (0, b"\x89HDF", "an HDF5 file"),
     (0, b"Salted__", "a file encrypted by OpenSSL"),
