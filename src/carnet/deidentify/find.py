@@ -25,7 +25,7 @@ _PLATE_EDGE = 0.06
 _LARGE_PLATE, _LARGEST_ALONE = 0.006, 0.06
 """Share of the picture from which a plate's text must be seen, and above which nothing is a plate without it."""
 _LEAST_TEXT, _SURE_TEXT, _SHORT_LINE, _LONG_LINE, _SAME_PLATE = 0.15, 0.7, 1.0, 7.5, 0.8
-_ROW_GAP, _ROW_ALIKE = 1.0, 0.6
+_ROW_GAP, _ROW_ALIKE = 1.5, 0.6
 _SURE_USER, _LARGEST_USER = 0.6, 0.1
 _LEAST_VEHICLE, _LEAST_PERSON = 100, 80
 _UPRIGHT, _HEAD = 1.5, 0.22

@@ -22,6 +22,10 @@ from carnet.detectors.box import Box
 ROUNDS = 2
 """Detector rounds for which a subject is carried on although the detector does not see it."""
 
+HIDDEN_ROUNDS = 4
+"""Detector rounds for which a subject that is seen in part keeps the size that it had."""
+
+_PART, _INSIDE = 0.7, 0.6
 _SAME_OVERLAP = 0.2
 _SAME_DISTANCE = 4.0
 _SAME_SIZE = 0.5
@@ -50,6 +54,7 @@ class _Subjects:
         speed: N x 2, how each moved in a frame between two detections of it; NaN where there were none.
         unseen: for how many rounds the detector has not seen each.
         seen: N x 4, where each was last seen, and `seen_at` (N) the frame's number.
+        hidden: for how many rounds only a part of each has been seen.
     """
 
     labels: list[str]
@@ -60,6 +65,7 @@ class _Subjects:
     unseen: list[int]
     seen: Boxes
     seen_at: list[int]
+    hidden: list[int]
 
     @classmethod
     def of(cls, findings: Sequence[Finding], at: int = 0) -> _Subjects:
@@ -75,6 +81,7 @@ class _Subjects:
             [0] * count,
             boxes.reshape(-1, 4).copy(),
             [at] * count,
+            [0] * count,
         )
 
     def kept(self, places: Sequence[int]) -> _Subjects:
@@ -88,6 +95,7 @@ class _Subjects:
             [self.unseen[one] for one in places],
             self.seen[list(places)].reshape(-1, 4),
             [self.seen_at[one] for one in places],
+            [self.hidden[one] for one in places],
         )
 
     def joined(self, other: _Subjects) -> _Subjects:
@@ -101,6 +109,7 @@ class _Subjects:
             self.unseen + other.unseen,
             np.concatenate([self.seen, other.seen]),
             self.seen_at + other.seen_at,
+            self.hidden + other.hidden,
         )
 
     def __len__(self) -> int:
@@ -187,7 +196,9 @@ class Tracker:
         # Where each would be had it gone on as before since it was last seen.
         ages = np.array([key.index - one for one in old.seen_at], dtype=np.float64)[:, None]
         speed = np.where(np.isnan(old.speed), 0.0, old.speed)
-        pairs = _pairs(old, here, old.seen + np.pad(speed * ages, ((0, 0), (0, 2))))
+        expected = old.seen + np.pad(speed * ages, ((0, 0), (0, 2)))
+        pairs = _pairs(old, here, expected)
+        masks_before += self._hidden(old, here, pairs, expected)
         for one, new in pairs.items():
             step = (here.boxes[new] - old.seen[one]) / ages[one, 0]
             here.speed[new] = step[:2]
@@ -214,6 +225,38 @@ class Tracker:
         arrived.motion = -here.motion
         self._backward(end, arrived)
         self._forward = here.joined(old.kept([one for one in lost if old.unseen[one] <= self._rounds]))
+
+    def _hidden(
+        self, old: _Subjects, here: _Subjects, pairs: dict[int, int], expected: Boxes
+    ) -> list[Finding]:
+        """Find subjects of which only a part is seen: they keep the size that they had, for some rounds.
+
+        Something stands before them: what the detector still finds is narrower, and its middle says nothing of
+        how the subject moves. Their boxes in `here` become the whole ones.
+
+        Args:
+            old: subjects that travelled here, with their boxes as flow carried them.
+            here: what the detector found.
+            pairs: which of the first is which of the second.
+            expected: N x 4, where the first would be had they gone on as before.
+
+        Returns:
+            Masks of the whole subjects in this frame.
+        """
+        masks = []
+        for one, new in pairs.items():
+            if old.hidden[one] >= HIDDEN_ROUNDS or np.isnan(old.speed[one]).any():
+                continue
+            whole = next(
+                (box for box in (expected[one], old.boxes[one]) if _is_part(here.boxes[new], box)), None
+            )
+            if whole is None:
+                continue
+            here.boxes[new] = here.seen[new] = whole
+            here.hidden[new] = old.hidden[one] + 1
+            x, y, w, h = map(float, whole)
+            masks.append(Finding(old.labels[one], Box(x, y, w, h, old.scores[one]), "track"))
+        return masks
 
     def _straight(
         self,
@@ -252,7 +295,11 @@ class Tracker:
             if place in keys and before.found is not None:
                 known = _Subjects.of(before.found)
                 pairs = _pairs(subjects, known, subjects.boxes)
-                lost = [one for one in range(len(subjects)) if one not in pairs]
+                lost = [
+                    one
+                    for one in range(len(subjects))
+                    if one not in pairs or _is_part(known.boxes[pairs[one]], subjects.boxes[one])
+                ]
                 subjects = subjects.kept(lost)
                 for one in range(len(subjects)):
                     subjects.unseen[one] += 1
@@ -294,6 +341,14 @@ def _add(step: _Step, new: Finding) -> None:
                 step.masks[place] = Finding(old.label, both, "track")
                 return
     step.masks.append(new)
+
+
+def _is_part(seen: NDArray[np.float64], whole: NDArray[np.float64]) -> bool:
+    """Say whether a box (4) lies in a larger one as a part of it: much smaller, and mostly inside."""
+    low, high = np.maximum(seen[:2], whole[:2]), np.minimum(seen[:2] + seen[2:], whole[:2] + whole[2:])
+    area = float(seen[2:].prod())
+    shared = float(np.maximum(high - low, 0).prod())
+    return area < _PART * float(whole[2:].prod()) and shared >= _INSIDE * area
 
 
 def _around(one: Box, other: Box) -> Box:
