@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from carnet.detectors.box import Box, Picture, best_boxes, boxes_of
 from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
-from carnet.detectors.text import MULTIPLE, LineRules, lines
+from carnet.detectors.text import MULTIPLE, TEXT_SCALING, LineRules, lines
 from carnet.model.factsheet import Tool
 
 _TILE = 192
@@ -102,7 +102,7 @@ class CheckingPlateDetector:
 
     def __init__(self, threshold: float = 0.7, threads: int = DEFAULT_THREADS, longest: int = 1280) -> None:
         weights = load_weights("ppocr_v4_det.onnx")
-        self._network = Network(weights, threads)
+        self._network = Network(weights, threads, TEXT_SCALING)
         self._threshold = threshold
         self._longest = longest
         self.tool = Tool("ppocr-v4-text", weights.version, weights.digest, threshold)

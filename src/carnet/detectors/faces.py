@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carnet.detectors.box import Box, Picture, best_boxes
-from carnet.detectors.network import DEFAULT_THREADS, Network, input_size, load_weights
+from carnet.detectors.network import DEFAULT_THREADS, Network, Scaling, input_size, load_weights
 from carnet.model.factsheet import Tool
 
 Setting = Literal["release", "fast"]
@@ -49,7 +49,7 @@ class FaceDetector:
 
     def __init__(self, setting: FaceSetting = "release", threads: int = DEFAULT_THREADS) -> None:
         weights = load_weights("centerface_int8.onnx")
-        self._network = Network(weights, threads)
+        self._network = Network(weights, threads, Scaling(red_first=True))
         self._scales, self._sure, self._threshold = _SCALES[setting]
         self.tool = Tool(f"centerface-{setting}", weights.version, weights.digest, self._threshold)
 
@@ -72,8 +72,8 @@ class FaceDetector:
     def _at(self, image: Picture, factor: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         height, width = image.shape[:2]
         across, down = input_size(width * factor, height * factor)
-        blob = cv2.dnn.blobFromImage(image, 1.0, (across, down), (0, 0, 0), swapRB=True)
-        heat, scale, offset, _points = self._network(blob)
+        shown = image if (across, down) == (width, height) else cv2.resize(image, (across, down))
+        heat, scale, offset, _points = self._network(shown)
         row, column = np.nonzero(heat[0, 0] > self._threshold)
         high = np.exp(scale[0, 0, row, column]) * _STRIDE
         wide = np.exp(scale[0, 1, row, column]) * _STRIDE

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carnet.detectors.box import Box, Picture, best_boxes
-from carnet.detectors.network import DEFAULT_THREADS, Network, load_weights
+from carnet.detectors.network import DEFAULT_THREADS, Network, Scaling, load_weights
 from carnet.model.factsheet import Tool
 
-_MEAN = np.array([103.53, 116.28, 123.675], dtype=np.float32)
-_SPREAD = np.array([57.375, 57.12, 58.395], dtype=np.float32)
+_MEAN = (103.53, 116.28, 123.675)
+_SPREAD = (57.375, 57.12, 58.395)
 _CLASSES, _BINS = 80, 11
 _PERSON, _VEHICLES = 0, (2, 3, 5, 7)
 _OVERLAP = 0.5
@@ -39,7 +39,7 @@ class RoadUserDetector:
 
     def __init__(self, threshold: float = 0.3, threads: int = DEFAULT_THREADS) -> None:
         weights = load_weights("nanodet.onnx")
-        self._network = Network(weights, threads)
+        self._network = Network(weights, threads, Scaling(_MEAN, _SPREAD))
         self._threshold = threshold
         self.tool = Tool("nanodet", weights.version, weights.digest, threshold)
 
@@ -59,8 +59,7 @@ class RoadUserDetector:
         height, width = image.shape[:2]
         shrink = cv2.INTER_AREA if max(width, height) > _SIDE else cv2.INTER_LINEAR
         resized = cv2.resize(image, (_SIDE, _SIDE), interpolation=shrink)
-        blob = np.ascontiguousarray(((resized - _MEAN) / _SPREAD).astype(np.float32).transpose(2, 0, 1)[None])
-        parts = [self._boxes(out[0], width, height) for out in self._network(blob)]
+        parts = [self._boxes(out[0], width, height) for out in self._network(resized)]
         corners = np.concatenate([one[0] for one in parts])
         likely = np.concatenate([one[1] for one in parts])
         made = []

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from carnet.detectors.box import Box, Picture, best_boxes
 from carnet.detectors.faces import Setting
-from carnet.detectors.network import DEFAULT_THREADS, Network, input_size, load_weights
+from carnet.detectors.network import DEFAULT_THREADS, Network, Scaling, input_size, load_weights
 from carnet.model.factsheet import Tool
 
 _STEPS = (8, 16, 32)
 _ANCHORS = ((24, 48), (96, 192), (384, 768))
 _VARIANCES = (0.1, 0.2)
-_MEAN = (104, 117, 123)
+_MEAN = (104.0, 117.0, 123.0)
 _OVERLAP = 0.5
 _LONG_SIDES: dict[Setting, tuple[tuple[int, ...], float]] = {
     "release": ((320, 640, 1280), 0.15),
@@ -47,7 +47,7 @@ class PlateDetector:
 
     def __init__(self, setting: Setting = "release", threads: int = DEFAULT_THREADS) -> None:
         weights = load_weights("clp_det.onnx")
-        self._network = Network(weights, threads)
+        self._network = Network(weights, threads, Scaling(_MEAN))
         self._long_sides, self._threshold = _LONG_SIDES[setting]
         self.tool = Tool(f"clp-{setting}", weights.version, weights.digest, self._threshold)
 
@@ -68,8 +68,7 @@ class PlateDetector:
         height, width = image.shape[:2]
         factor = long_side / max(width, height)
         across, down = input_size(width * factor, height * factor)
-        blob = cv2.dnn.blobFromImage(image, 1.0, (across, down), _MEAN, swapRB=False)
-        place, confidence, _corners = self._network(blob)
+        place, confidence, _corners = self._network(cv2.resize(image, (across, down)))
         seen = np.nonzero(confidence[0, :, 1] > self._threshold)[0]
         side = _priors(across, down)[seen, 2:3]
         middle = _priors(across, down)[seen, :2] + place[0, seen, :2] * _VARIANCES[0] * side

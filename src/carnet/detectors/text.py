@@ -18,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carnet.detectors.box import Box, Picture, boxes_of
-from carnet.detectors.network import DEFAULT_THREADS, Network, input_size, load_weights
+from carnet.detectors.network import DEFAULT_THREADS, Network, Scaling, input_size, load_weights
 from carnet.model.factsheet import Tool
 
 MULTIPLE = 32
+TEXT_SCALING = Scaling((127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+"""What PP-OCR's networks are shown: each colour between -1 and 1."""
+
 _PIXEL = 0.3
 _UNCLIP = 1.6
 _SMALLEST = 3.0
@@ -42,7 +45,7 @@ def lines(
     """Find lines of text in a picture whose sides are multiples of 32.
 
     Args:
-        network: with one input of 1 x 3 x H x W between -1 and 1 and one output of 1 x 1 x H x W.
+        network: shown pictures by `TEXT_SCALING`, with one output of 1 x 1 x H x W.
         image: H x W x 3, blue-green-red.
         threshold: the least mean likelihood of a line.
         rules: for lines.
@@ -50,8 +53,7 @@ def lines(
     Returns:
         Upright boxes around the grown lines (N x 4: left, top, right, bottom) and their scores (N).
     """
-    blob = np.ascontiguousarray((image.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None])
-    likely = network(blob)[0][0, 0]
+    likely = network(image)[0][0, 0]
     contours, _tree = cv2.findContours(
         (likely > _PIXEL).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -85,7 +87,7 @@ class TextDetector:
 
     def __init__(self, threshold: float = 0.4, threads: int = DEFAULT_THREADS) -> None:
         weights = load_weights("ppocr_v6_det.onnx")
-        self._network = Network(weights, threads)
+        self._network = Network(weights, threads, TEXT_SCALING)
         self._threshold = threshold
         self.tool = Tool("ppocr-v6-text", weights.version, weights.digest, threshold)
 
