@@ -63,6 +63,31 @@ def rows(made, method, label):
     return [one for one in made["recall"] if (one["method"], one["label"]) == (method, label)]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("frames", -5),
+        ("frames", True),
+        ("frames", "3"),
+        ("changed", 1.5),
+        ("box", float("nan")),
+        ("box", -1.0),
+    ],
+)
+def test_a_manifest_with_numbers_that_cannot_be_is_refused(batch, tmp_path, name, value):
+    before, after = batch
+    form = json.loads(after.with_name("after.manifest.json").read_text("utf-8"))
+    if name == "box":
+        entry = next(one for one in form["files"] if one["regions"])
+        entry["regions"][0]["box"][2] = value
+    else:
+        form["files"][0][name] = value
+    path = tmp_path / "changed.manifest.json"
+    path.write_text(json.dumps(form), "utf-8")
+    with pytest.raises(UnreadableError, match="no manifest of a redaction"):
+        pair_files(before, after, path)
+
+
 def test_a_certificate_of_few_frames_gives_no_bound_and_says_why(batch):
     told = []
     made = make_certificate(*batch, frames=3, planted=6, progress=lambda done, of: told.append((done, of)))

@@ -199,9 +199,14 @@ class Region:
 
     @classmethod
     def from_json(cls, form: dict[str, Any]) -> Region:
-        """Read the JSON form."""
-        x, y, w, h = form["box"]
-        return cls(form["frame"], form["stream"], form["label"], (x, y, w, h), form["score"], form["by"])
+        """Read the JSON form; raises `ValueError` or `TypeError` where a number cannot be one."""
+        x, y, w, h = (float(one) for one in form["box"])
+        score = float(form["score"])
+        if not all(map(math.isfinite, (x, y, w, h, score))) or w < 0 or h < 0:
+            raise ValueError("a region has no box")
+        return cls(
+            _count(form["frame"]), str(form["stream"]), str(form["label"]), (x, y, w, h), score, form["by"]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +310,7 @@ class RedactionReport:
 
     @classmethod
     def from_json(cls, form: dict[str, Any]) -> RedactionReport:
-        """Read the JSON form."""
+        """Read the JSON form; raises `ValueError`, `TypeError` or `KeyError` where it is none."""
         return cls(
             form["in"],
             form["out"],
@@ -316,9 +321,9 @@ class RedactionReport:
             tuple(form["removed"]),
             dict(form["trimmed"]),
             Outcome(
-                form["frames"],
-                form["changed"],
-                form["unreadable"],
+                _count(form["frames"]),
+                _count(form["changed"]),
+                _count(form["unreadable"]),
                 tuple(Region.from_json(one) for one in form["regions"]),
                 tuple(form["removed_streams"]),
                 tuple(form["vin_places"]),
@@ -332,6 +337,12 @@ class RedactionReport:
                 _span(form.get("span_ns")),
             ),
         )
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("a count is a whole number from 0")
+    return value
 
 
 def _span(form: Any) -> tuple[int, int] | None:
