@@ -12,11 +12,12 @@ from carnet.detectors.box import Box
 from carnet.model.factsheet import Tool
 
 if TYPE_CHECKING:
+    from carnet.deidentify.fisheye import Views
     from carnet.detectors.box import Picture
     from carnet.detectors.objects import RoadUserDetector
     from carnet.detectors.text import TextDetector
 
-FACE, PLATE = "face", "plate"
+FACE, PLATE, PERSON = "face", "plate", "person"
 _SAME = 0.7
 _HALF = 0.5
 # Chosen on the development pictures, for plates found and for what is masked beside them.
@@ -29,6 +30,7 @@ _ROW_GAP, _ROW_ALIKE = 1.5, 0.6
 _SURE_USER, _LARGEST_USER = 0.6, 0.1
 _LEAST_VEHICLE, _LEAST_PERSON = 100, 80
 _UPRIGHT, _HEAD = 1.5, 0.22
+_USUAL_SIDE, _NEAR_SIDE = 416, 832
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,11 @@ class Finder:
             self._faces = detectors.face_detector(order.setting, threads)
         if "plates" in order.remove:
             self._plates = detectors.plate_detector(order.setting, threads)
-        if order.setting == "release" and order.looks_at_pictures:
+        self._views: Views | None = None
+        self._whole = order.pictures.whole_persons
+        if (order.setting == "release" and order.looks_at_pictures) or self._whole:
             self._users = detectors.road_user_detector(threads)
-            if self._plates is not None:
+            if self._plates is not None and order.setting == "release":
                 self._text = detectors.text_detector(threads)
 
     def for_video(self) -> Finder:
@@ -92,11 +96,29 @@ class Finder:
             image: H x W x 3, blue-green-red.
             quick: leave out vehicles and persons: they were looked for a moment ago.
         """
+        found = self._find_flat(image, quick=quick)
+        angle = self._order.pictures.fisheye_fov_deg
+        if angle is None:
+            return tuple(found)
+        from carnet.deidentify.fisheye import Lens, Views
+
+        lens = Lens(image.shape[1], image.shape[0], angle)
+        if self._views is None or self._views.lens != lens:
+            self._views = Views(lens)
+        return carried(found, self._views.find(image, lambda flat: self._find_flat(flat, quick=quick)), None)
+
+    def _find_flat(self, image: Picture, *, quick: bool) -> list[Finding]:
         height, width = image.shape[:2]
         found: list[Finding] = []
         if self._faces is not None:
             found.extend(Finding(FACE, box) for box in self._faces.find(image))
-        users = None if quick or self._users is None else self._users.look(image)
+        users = None
+        if self._users is not None and (self._whole or not quick):
+            users = self._users.look(image, _NEAR_SIDE if self._whole else _USUAL_SIDE)
+        if users is not None and self._whole:
+            found.extend(Finding(PERSON, box) for box in users.persons)
+        if self._order.setting == "fast":
+            users = None
         if self._plates is not None:
             boxes = self._plates.find(image)
             if self._text is None:
@@ -109,7 +131,7 @@ class Finder:
         if self._faces is not None and users is not None:
             faces = [one.box for one in found if one.label == FACE]
             found.extend(Finding(FACE, box) for box in missing_faces(users.persons, faces, width, height))
-        return tuple(found)
+        return found
 
 
 def join_plates(boxes: Sequence[Box], lines: Sequence[Box], width: int, height: int) -> list[Box]:
@@ -193,16 +215,18 @@ def missing_faces(persons: Sequence[Box], faces: Sequence[Box], width: int, heig
     ]
 
 
-def carried(own: Sequence[Finding], neighbours: Iterable[Finding]) -> tuple[Finding, ...]:
+def carried(
+    own: Sequence[Finding], neighbours: Iterable[Finding], by: str | None = "track"
+) -> tuple[Finding, ...]:
     """Give a frame's findings together with those of the frames beside it that it lacks.
 
     A detector misses a face now and then for a frame or two. What its neighbours found is masked here as
-    well, unless this frame's own findings of the same kind cover it.
+    well, unless this frame's own findings of the same kind cover it. They are marked with `by`, if given.
     """
     found = list(own)
     for other in neighbours:
         if not any(
             one.label == other.label and other.box.covered_by(one.box.grown(0.12)) >= _SAME for one in found
         ):
-            found.append(Finding(other.label, other.box, "track"))
+            found.append(Finding(other.label, other.box, by or other.by))
     return tuple(found)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from carnet.deidentify.location_order import LocationOrder
+from carnet.deidentify.picture_order import PictureOrder
 from carnet.errors import RedactionError
 from carnet.model.factsheet import Tool
 from carnet.model.ids import DataClass
@@ -26,7 +27,17 @@ REPLACEABLE = ("vin", "plates", "names", "device_ids")
 """The parts that can be exchanged for tokens instead: `replaced` in the movement document, never `removed`."""
 
 Setting = Literal["release", "fast"]
-_KEYS = {"remove", "drop", "trim_head_s", "trim_tail_s", "setting", "keep_audio", "replace", "location"}
+_KEYS = {
+    "remove",
+    "drop",
+    "trim_head_s",
+    "trim_tail_s",
+    "setting",
+    "keep_audio",
+    "replace",
+    "location",
+    "pictures",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +54,7 @@ class RedactionOrder:
             refused when it is set.
         replace: parts out of `REPLACEABLE` that are exchanged for tokens of a scope: joinable, so not removed.
         location: what shall become of places that are not taken out whole.
+        pictures: whole persons, and lenses that are not flat.
     """
 
     remove: frozenset[str] = frozenset()
@@ -53,6 +65,7 @@ class RedactionOrder:
     keep_audio: bool = False
     replace: frozenset[str] = frozenset()
     location: LocationOrder | None = None
+    pictures: PictureOrder = field(default_factory=PictureOrder)
 
     def __post_init__(self) -> None:
         """Refuse what nobody could carry out; raises `RedactionError`."""
@@ -77,6 +90,11 @@ class RedactionOrder:
                 remedy="set location.trip_ends_m, or trim_head_s and trim_tail_s, or remove precise_location",
             )
         self._check_together(place)
+        if self.pictures.whole_persons and "faces" not in self.remove:
+            raise RedactionError(
+                "whole persons are masked where faces are, and faces are not among the parts to remove",
+                where="remove",
+            )
         if self.keep_audio:
             raise RedactionError(
                 "sound cannot be cleaned of voices yet, so it is not kept",
@@ -146,6 +164,8 @@ class RedactionOrder:
             form["replace"] = sorted(self.replace)
         if self.location is not None:
             form["location"] = self.location.to_json()
+        if self.pictures != PictureOrder():
+            form["pictures"] = self.pictures.to_json()
         return form
 
     @classmethod
@@ -164,6 +184,7 @@ class RedactionOrder:
                 form.get("keep_audio", False) is not False,
                 frozenset(str(one) for one in form.get("replace", ())),
                 None if form.get("location") is None else LocationOrder.from_json(form["location"]),
+                PictureOrder.from_json(form.get("pictures", {})),
             )
         except (TypeError, ValueError) as error:
             raise RedactionError("a field of the order has the wrong type", where="order") from error

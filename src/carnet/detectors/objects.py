@@ -35,7 +35,7 @@ class RoadUsers:
 
 
 class RoadUserDetector:
-    """NanoDet on the whole picture, whose sides both become 416 pixels, as it was trained."""
+    """NanoDet on the whole picture, whose sides both become 416 pixels, as it was trained, unless asked for more."""
 
     def __init__(self, threshold: float = 0.3, threads: int = DEFAULT_THREADS) -> None:
         weights = load_weights("nanodet.onnx")
@@ -47,19 +47,20 @@ class RoadUserDetector:
         """Give the persons alone (boxes in pixels of the picture, best first)."""
         return self.look(image).persons
 
-    def look(self, image: Picture) -> RoadUsers:
+    def look(self, image: Picture, side: int = _SIDE) -> RoadUsers:
         """Find persons and vehicles.
 
         Args:
             image: H x W x 3, blue-green-red.
+            side: pixels that both sides become, a multiple of 32; more shows smaller ones, and costs more.
 
         Returns:
             Boxes in pixels of the picture.
         """
         height, width = image.shape[:2]
-        shrink = cv2.INTER_AREA if max(width, height) > _SIDE else cv2.INTER_LINEAR
-        resized = cv2.resize(image, (_SIDE, _SIDE), interpolation=shrink)
-        parts = [self._boxes(out[0], width, height) for out in self._network(resized)]
+        shrink = cv2.INTER_AREA if max(width, height) > side else cv2.INTER_LINEAR
+        resized = cv2.resize(image, (side, side), interpolation=shrink)
+        parts = [self._boxes(out[0], side, width, height) for out in self._network(resized)]
         corners = np.concatenate([one[0] for one in parts])
         likely = np.concatenate([one[1] for one in parts])
         made = []
@@ -70,10 +71,10 @@ class RoadUserDetector:
         return RoadUsers(*made)
 
     def _boxes(
-        self, out: NDArray[np.float32], width: int, height: int
+        self, out: NDArray[np.float32], side: int, width: int, height: int
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Give corners (N x 4) and likelihoods of classes (N x 80) of one grid, where any passes the threshold."""
-        stride = _SIDE / out.shape[1]
+        stride = side / out.shape[1]
         likely = 1 / (1 + np.exp(-np.clip(out[:_CLASSES], -80, 80)))
         row, column = np.nonzero(likely[[_PERSON, *_VEHICLES]].max(axis=0) > self._threshold)
         spread = out[_CLASSES:, row, column].reshape(4, _BINS, -1)
@@ -81,5 +82,5 @@ class RoadUserDetector:
         away = (share * np.arange(_BINS, dtype=np.float32)[None, :, None]).sum(axis=1) / share.sum(axis=1)
         middle = np.stack([column, row]) + 0.5
         corners = np.concatenate([middle - away[:2], middle + away[2:]]).T * stride
-        scale = np.array([width / _SIDE, height / _SIDE] * 2)
+        scale = np.array([width / side, height / side] * 2)
         return (corners * scale).astype(np.float32), likely[:, row, column].T.astype(np.float32)

@@ -114,6 +114,7 @@ def order_of(
     setting: str = "release",
     replace: Iterable[str] = (),
     location: Mapping[str, Any] | None = None,
+    pictures: Mapping[str, Any] | None = None,
 ) -> RedactionOrder:
     """Make the order; raises `RedactionError` or `InputError` for what nobody could carry out."""
     from carnet.deidentify.order import RedactionOrder
@@ -133,6 +134,7 @@ def order_of(
             "setting": setting,
             "replace": list(replace),
             "location": location,
+            "pictures": dict(pictures or {}),
         }
     )
 
@@ -154,6 +156,7 @@ def redact(
     replace: Iterable[str] = (),
     location: Mapping[str, Any] | None = None,
     keys: Mapping[str, str] | None = None,
+    pictures: Mapping[str, Any] | None = None,
 ) -> Redaction:
     """Write a file or tree again without what shall be taken out; the formats stay.
 
@@ -173,6 +176,7 @@ def redact(
         replace: parts to exchange for tokens of a scope: `vin`, `plates`, `names`, `device_ids`.
         location: what shall become of places, in the form of an order.
         keys: `subject` and `scope` in base 64, as `redaction_keys` gives them; only some orders need them.
+        pictures: `whole_persons` (true: from head to foot) and `fisheye_fov_deg` (degrees across a picture).
 
     Returns:
         What was done.
@@ -181,7 +185,7 @@ def redact(
         CarnetError: a file cannot be read or redacted, the order is wrong, or there is no room.
     """
     source, out = Path(source), Path(out)
-    order = order_of(remove, drop, trim_head_s, trim_tail_s, setting, replace, location)
+    order = order_of(remove, drop, trim_head_s, trim_tail_s, setting, replace, location, pictures)
     check_places(source, out, force=force)
     crew = Crew(workers or cores(), keys or {})
     try:

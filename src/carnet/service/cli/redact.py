@@ -95,6 +95,13 @@ def redact(
     trim_head: Annotated[float, typer.Option(help="Seconds to cut off at the start, of every stream.")] = 0.0,
     trim_tail: Annotated[float, typer.Option(help="Seconds to cut off at the end, of every stream.")] = 0.0,
     setting: Annotated[str, typer.Option(help="release (recall first) or fast.")] = "release",
+    whole_persons: Annotated[
+        bool, typer.Option("--whole-persons", help="Mask persons from head to foot, beside their faces.")
+    ] = False,
+    fisheye: Annotated[
+        float | None,
+        typer.Option(metavar="DEGREES", help="Pictures are of a fisheye lens: the angle across one."),
+    ] = None,
     replace: Annotated[
         str,
         typer.Option(help="What to exchange for tokens: vin, plates, names, device_ids. Needs --keys."),
@@ -138,8 +145,9 @@ def redact(
     if setting not in {"release", "fast"}:
         raise InputError("no such setting", where="--setting", remedy="choose release or fast")
     places = None if location is None else _places(location)
+    pictures = {"whole_persons": whole_persons, "fisheye_fov_deg": fisheye}
     order = redaction.order_of(
-        _words(remove), _words(drop), trim_head, trim_tail, setting, _words(replace), places
+        _words(remove), _words(drop), trim_head, trim_tail, setting, _words(replace), places, pictures
     )
     given = None if keys is None else _keys(keys)
     tell = _Progress(quiet=quiet)
@@ -174,6 +182,7 @@ def redact(
             replace=_words(replace),
             location=places,
             keys=given,
+            pictures=pictures,
         )
     finally:
         tell.end()
