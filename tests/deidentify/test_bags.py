@@ -108,13 +108,19 @@ def test_real_bags_keep_every_message(shared, tmp_path, name):
     assert all(one[1:] == (0, 0) for one in counts)
 
 
-def test_positions_go_whole(shared, tmp_path):
-    content = (shared / "data/recordings/novatel_ins1.bag").read_bytes()
-    made, report = run(content, RedactionOrder(frozenset({"precise_location"})))
+def test_positions_go_whole_and_deviations_of_them_stay(shared, tmp_path):
+    order = RedactionOrder(frozenset({"precise_location"}))
+    made, report = run((shared / "data/recordings/novatel_bestpos.bag").read_bytes(), order)
+    before = {
+        one[0]
+        for one in reference((shared / "data/recordings/novatel_bestpos.bag").read_bytes(), tmp_path)[0]
+    }
     left = {one[0] for one in reference(made, tmp_path)[0]}
-    # Clocks, deviations and angles stay: no place can be computed from them.
-    assert left == {"/gps/imu", *(f"/novatel/oem7/{one}" for one in ("corrimu", "insconfig", "insstdev"))}
-    assert {"/gps/fix", "/gps/gps", "/novatel/oem7/inspva"} <= set(report.outcome.removed_streams)
+    assert "/novatel/oem7/bestpos" in before - left
+    assert before - left == set(report.outcome.removed_streams)
+    # No place can be computed from deviations, angles and the receiver's clock.
+    made, report = run((shared / "data/recordings/novatel_ins1.bag").read_bytes(), order)
+    assert "/novatel/oem7/insstdev" in {one[0] for one in reference(made, tmp_path)[0]}
 
 
 def test_a_pipe_gives_the_same_bag_as_a_file(face, tmp_path):
