@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from carnet.formats import open_recording
 from carnet.formats.can import frame_of_line
-from carnet.formats.can_columns import Frames, candump_columns
+from carnet.formats.can_columns import Frames, candump_columns, frame_columns
 from carnet.formats.can_databases import load_database
 from carnet.formats.can_decode import BusDecoder
 
@@ -283,3 +284,36 @@ def test_blocks_are_joined_in_order():
     assert whole.data.shape == (201, 64)
     assert whole.data[200, : whole.length[200]].tobytes() == b"\xcd" * 32
     assert whole.data[17, 0] == 17
+
+
+@pytest.mark.parametrize("rows", [1000, 1 << 16])
+def test_any_log_comes_by_column(shared, rows):
+    with (shared / "data" / "can" / "logs" / "comma2k19_10s_a.log").open("rb") as file:
+        fast = Frames.joined(list(candump_columns(file)))
+        slow = Frames.joined(list(frame_columns(open_recording(file, "x"), rows)))
+    for name in ("time_ns", "id", "extended", "length", "data"):
+        np.testing.assert_array_equal(getattr(slow, name), getattr(fast, name))
+    assert [slow.buses[one] for one in slow.bus] == [fast.buses[one] for one in fast.bus]
+
+
+def test_a_measurement_s_positions_come_by_column(shared):
+    data = shared / "data"
+    database = load_database((data / "can" / "dbc" / "css_gnss.dbc").read_bytes())
+    with (data / "mdf4" / "canedge_gnss_2F6913DB_a.mf4").open("rb") as file:
+        frames = Frames.joined(list(frame_columns(open_recording(file, "x"))))
+    assert len(frames) == 4024
+    places = frames.id == 0x13
+    expected = [
+        database.get_message_by_frame_id(0x13).decode(bytes(row[:size]), decode_choices=False)["Latitude"]
+        for row, size in zip(frames.data[places], frames.length[places], strict=True)
+    ]
+    (decoded,) = (
+        one for one in BusDecoder(database).decode(frames) if one.name == "gnss_pos" and len(one.rows) == 168
+    )
+    np.testing.assert_array_equal(decoded.signals["Latitude"].values, expected)
+
+
+def test_error_frames_are_counted_beside_the_columns(shared):
+    with (shared / "data" / "can" / "logs" / "logfile.asc").open("rb") as file:
+        frames = Frames.joined(list(frame_columns(open_recording(file, "x"))))
+    assert (len(frames), frames.bad, frames.data.shape[1]) == (18, 4, 64)

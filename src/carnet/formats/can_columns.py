@@ -7,14 +7,15 @@ way, every other line goes through the reference, so both give the same frames i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carnet.formats.can import frame_of_line
+from carnet.formats.can import CanFrame, frame_of_line, frame_of_message
+from carnet.formats.reader import Reader
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,6 +127,51 @@ def candump_columns(source: BinaryIO, block: int = BLOCK) -> Iterator[Frames]:
         yield _block(data[:cut], buses)
     if rest:
         yield _block(rest + b"\n", buses)
+
+
+def frame_columns(reader: Reader, rows: int = 1 << 16) -> Iterator[Frames]:
+    """Give the frames of any recording with buses by column: ASC, BLF, TRC, MDF 4, tables, candump, MCAP, bags.
+
+    Args:
+        reader: an open recording; its `state` says afterwards what was lost.
+        rows: how many frames a block has at most.
+
+    Yields:
+        Blocks of frames; `bad` counts messages of a bus that are no data or remote frames, such as error frames.
+    """
+    buses: dict[str, int] = {}
+    held: list[tuple[int, CanFrame]] = []
+    bad = 0
+    for message in reader.messages():
+        if message.stream.kind != "can":
+            continue
+        frame = frame_of_message(message)
+        # A message of several frames, put together by a logger, is no frame either.
+        if frame is None or frame.error or len(frame.data) > FLEXIBLE or frame.time_ns > _LATEST_NS:
+            bad += 1
+            continue
+        held.append((buses.setdefault(message.stream.name, len(buses)), frame))
+        if len(held) >= rows:
+            yield _gathered(held, buses, bad)
+            held, bad = [], 0
+    if held or bad:
+        yield _gathered(held, buses, bad)
+
+
+def _gathered(held: Sequence[tuple[int, CanFrame]], buses: Mapping[str, int], bad: int) -> Frames:
+    widest = max((len(one.data) for _, one in held), default=0)
+    width = CLASSIC if widest <= CLASSIC else FLEXIBLE
+    payloads = b"".join(one.data[:width].ljust(width, b"\0") for _, one in held)
+    return Frames(
+        np.array([one.time_ns for _, one in held], np.int64),
+        np.array([bus for bus, _ in held], np.int32),
+        np.array([one.id for _, one in held], np.uint32),
+        np.array([one.extended for _, one in held], np.bool_),
+        np.array([min(len(one.data), width) for _, one in held], np.uint8),
+        np.frombuffer(payloads, np.uint8).reshape(-1, width),
+        tuple(buses),
+        bad,
+    )
 
 
 def _block(text: bytes, buses: dict[bytes, int]) -> Frames:
