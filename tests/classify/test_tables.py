@@ -65,6 +65,16 @@ def test_places_under_innocent_names_are_found_after_a_long_stand(scale):
     assert stream.facts["points"] >= 400
 
 
+def test_a_column_named_by_a_vss_path_has_the_class_of_its_branch():
+    names = {"Vehicle.Occupant.Row1.DriverSide.Identifier.Subject": ["a"], "Vehicle.Acme.Thing": [1]}
+    (known, unknown) = stream_of(pa.table(names)).fields
+    assert (str(known.data), known.because[0]) == (
+        "identity.account",
+        "vss:Vehicle.Occupant.*.*.Identifier",
+    )
+    assert str(unknown.data) == "unknown"
+
+
 def test_noise_is_no_place():
     values = [31.0 + (k * 7919 % 1000) / 250_000 for k in range(4000)]
     stream = stream_of(pa.table({"q": values, "r": values[::-1]}))

@@ -212,6 +212,17 @@ def test_links_and_empty_files_hold_nothing():
     assert sheet.reason
 
 
+def test_a_member_without_a_name_is_read():
+    data = zipped({"a": CAR})
+    at = data.find(b"PK\x01\x02")
+    bare = bytearray(data[:at] + data[at : at + 46] + data[at + 47 :])
+    struct.pack_into("<H", bare, at + 28, 0)
+    struct.pack_into("<I", bare, len(bare) - 10, 46)
+    sheet = scanned(bytes(bare))
+    assert sheet.state in {ReadState.READ, ReadState.PARTLY, ReadState.BLOCKED}
+    assert sheet.state is ReadState.READ or sheet.reason
+
+
 def test_hostile_lengths():
     header = bytearray(tarred({"a": b"x"})[:512])
     header[156:157], header[124:136] = b"x", b"77777777777\0"

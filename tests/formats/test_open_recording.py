@@ -17,6 +17,29 @@ STARTS = [
     b"\x89PNG\r\n\x1a\n",
     b"\0\0\0\x14ftypisom",
     b"(1.0) can0 123#",
+    b"GIF89a",
+    b"II*\x00\x08\x00\x00\x00",
+    b"MM\x00*\x00\x00\x00\x08",
+    b"RIFF\x20\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00",
+    b"BM" + bytes(12) + b"\x28\x00\x00\x00",
+    b"P6 2 2 255\n",
+    b"P2 2 2 255\n",
+    b"<?xml version='1.0'?><a b='1'>",
+    b"<!DOCTYPE a [<!ENTITY",
+    b"\x00\x00\x00\x0d\x0a\x09OSMHeader\x18",
+    b"PK\x03\x04",
+    b"PK\x05\x06" + bytes(18),
+    b"\x1f\x8b\x08\x00",
+    b"BZh91AY&SY",
+    b"\xfd7zXZ\x00\x00\x04",
+    b"\x28\xb5\x2f\xfd\x04\x00",
+    b"\x03\x7e\x0b\x16\x01\x00\x00\x00\x41\x00\x0b\x00"
+    + bytes(20)
+    + b"N".ljust(11, b"\0")
+    + b"C"
+    + bytes(4)
+    + b"\x0a",
+    b"\x00\x00\x27\x0a" + bytes(20) + b"\x00\x00\x00\x40\xe8\x03\x00\x00\x03" + bytes(67),
     b"",
 ]
 

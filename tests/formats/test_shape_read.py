@@ -80,6 +80,9 @@ def test_hostile_lengths_and_cuts(data):
     for cut in range(30, len(data), 7):
         sheet = scanned(data[:cut])
         assert sheet.state is not ReadState.READ or sheet.streams
+    far = bytearray(TABLE)
+    far[8:10] = b"\xff\x7f"
+    assert scanned(bytes(far)).state is ReadState.BLOCKED
     huge = bytearray(LINES)
     struct.pack_into("<I", huge, 100 + 8 + 40, 0xFFFFFFFF)
     assert scanned(bytes(huge)).state is ReadState.BLOCKED

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from carnet.errors import UnreadableError
-from carnet.formats.archive_read import DEEPEST, ArchiveReader, Budget
+from carnet.formats.archive_read import DEEPEST, SINGLE, ArchiveReader, Budget
 from carnet.formats.sniff import length_of
 from carnet.model.factsheet import FactSheet, Outside, ReadState, StreamFacts, Tool
 from carnet.recognise.text import recognise
@@ -59,7 +59,9 @@ def describe_archive(
     beside = {**companions, **reader.databases()}
     for number, member in enumerate(reader.members(nesting.budget), start=1):
         shown = f"member {number} (name withheld)" if recognise(_spaced(member.name)) else member.name
-        prefix = f"{shown}!" if member.name else ""
+        if not shown and reader.format not in SINGLE:
+            shown = f"member {number} (without a name)"
+        prefix = f"{shown}!" if shown else ""
         if member.file is not None and length_of(member.file) == 0 and member.reason is None:
             # No bytes are nothing that could be missed.
             continue

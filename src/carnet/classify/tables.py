@@ -28,6 +28,7 @@ from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import class_of_name, class_of_unit
 from carnet.recognise.text import Hit, recognise
+from carnet.recognise.vss import class_of_vss
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -262,6 +263,9 @@ class TableStream:
         if path in lidar:
             rule = about.get("because", "columns: x, y, z and a strength of return")
             return FieldClass(shown, LIDAR, Certainty.LIKELY, (rule,))
+        by_tree = class_of_vss(path)
+        if by_tree is not None:
+            return FieldClass(shown, by_tree.data, by_tree.certainty, (by_tree.rule, *values))
         leaf = path.rpartition(".")[2]
         plain = leaf.lower() in _PLAIN_FIELDS or leaf.isdigit()
         named = None if plain else class_of_name(path, of="column")

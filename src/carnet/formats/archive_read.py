@@ -51,7 +51,7 @@ _DAMAGE = (
     RuntimeError,
     OverflowError,
     struct.error,
-    KeyError,
+    LookupError,
 )
 
 
@@ -212,7 +212,7 @@ class ArchiveReader(Reader):
             for info in infos:
                 if info.comment:
                     self._outside.append(OutsideText("member comment", "", info.comment[:LONGEST]))
-                if info.is_dir():
+                if info.filename.endswith("/"):
                     continue
                 reason = None
                 if info.flag_bits & _ENCRYPTED:

@@ -67,8 +67,7 @@ class DbfReader(Reader):
         self._rows, self._start, self._row = struct.unpack_from("<IHH", head, 4)
         source.seek(0)
         self._columns = _columns(source.read(self._start), self._start, self._row)
-        self._whole = (length - self._start) // self._row
-        self._tail = length - self._start - min(self._rows, self._whole) * self._row
+        self._whole = max(0, length - self._start) // self._row
         self._stream = Stream("rows", "records", None, encoding="json")
 
     @property

@@ -172,6 +172,8 @@ def decode_raster(data: bytes, form: str) -> NDArray[Any]:
     import cv2
     import numpy as np
 
+    # What does not decode is told by carnet, not by the decoder's own words on the terminal.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     header = header_of(data, form)
     if form == PNM and header["kind"] in {5, 6}:
         if len(data) < header["start"] + header["bytes"]:

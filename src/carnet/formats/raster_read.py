@@ -112,6 +112,8 @@ class RasterReader(Reader):
 
     def _walk_gif(self) -> int:
         data, at, pictures = self._data, 13, 0
+        if len(data) < at:
+            raise UnreadableError("the GIF ends within its header")
         if data[10] & 0x80:
             at += 3 << (data[10] & 7) + 1
         while at < len(data):
