@@ -411,3 +411,37 @@ def test_groups_that_share_everything_cost_no_more_than_one():
     reader, messages = opened(bytes(file.data))
     assert sum(one.rows for one in messages) == 3
     assert reader.state is ReadState.PARTLY
+
+
+def test_many_channels_with_comments_are_no_loss():
+    file = File()
+    after = 0
+    for n in range(6000):
+        after = file.channel(f"signal {n}", after)
+        file.link(after, 7, file.text(f"comment {n}" + (f" of car {VIN}" if n == 4000 else "")))
+    data = file.measure(file.group(after, 1, 3), file.put(b"DT", (), b"abc"))
+    reader, _ = opened(data)
+    assert reader.state is ReadState.READ, reader.reason
+    sheet = describe(io.BytesIO(data), name="x")
+    assert ("comment of a channel", "vehicle_id.vin") in {(one.where, one.data) for one in sheet.outside}
+
+
+def test_bytes_that_are_letters_are_looked_through():
+    file = File()
+    group = file.group(file.channel("blob", kind=10, bits=160), 20, 2)
+    data = file.measure(group, file.put(b"DT", (), VIN.encode().ljust(20, b"\0") + bytes(range(20))))
+    (stream,) = describe(io.BytesIO(data), name="x").streams
+    assert "vehicle_id.vin" in stream.data
+
+
+@pytest.mark.parametrize("version", ["4.00", "4.11", "4.20"])
+def test_other_versions_of_the_writer_are_read_back(tmp_path, version):
+    seconds = np.arange(1000) / 10
+    written = MDF(version=version)
+    written.append([Signal(np.arange(1000) * n, seconds, name=f"s{n}") for n in range(3)])
+    path = tmp_path / "a.mf4"
+    written.save(path, compression=2)
+    written.close()
+    reader, messages = opened(path.read_bytes())
+    assert reader.state is ReadState.READ, reader.reason
+    assert sum(one.rows for one in messages if b"s2" in one.stream.schema_data) == 1000

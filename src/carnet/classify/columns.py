@@ -22,6 +22,7 @@ UNKNOWN = DataClass("unknown")
 _MOST_CHANNELS = 2000
 _MOST_SAMPLES = 20_000
 _MOST_POINTS = 1_000_000
+_FEWEST_LETTERS = 8
 _LATITUDE, _LONGITUDE = re.compile(r" lat(itude\w*)? "), re.compile(r" (lon|lng|longitude\w*) ")
 
 
@@ -79,7 +80,12 @@ class ColumnStream(MessageStream):
             for one, other in zip(a[fine].tolist(), b[fine].tolist(), strict=True):
                 track.add(one, other)
         for name, channel in self._channels.items():
-            if channel.is_text:
+            if channel.is_bytes:
+                for text in layout.texts(channel, rows):
+                    # Fewer letters are chance, and tell nothing.
+                    if max(map(len, text.split()), default=0) >= _FEWEST_LETTERS:
+                        self._text(name, text)
+            elif channel.is_text:
                 for text in layout.texts(channel, rows):
                     self._text(name, text)
             elif channel.is_number and channel.role != VIRTUAL:

@@ -32,8 +32,10 @@ _TYPES: dict[int, tuple[str, str]] = {
     9: (_TEXT, "utf-16-be"),
 }
 _WORD = 64
+_BYTE_ARRAY = 10
 LINEAR, RATIONAL, INTERPOLATED, TABLE, RANGES = 1, 2, 4, 5, 6
 _MOST_TEXT = 4096
+_LETTERS = bytes(n if 32 < n < 127 else 32 for n in range(256))  # noqa: PLR2004 -- printable ASCII
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ class Channel:
     def is_text(self) -> bool:
         """Whether its values in the record are text."""
         return self.role != VARIABLE and _TYPES.get(self.type, ("", ""))[0] == _TEXT
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether its values in the record are bytes without a meaning of their own."""
+        return self.role != VARIABLE and self.type == _BYTE_ARRAY and self.bits >= 8  # noqa: PLR2004 -- one byte
 
     @property
     def is_number(self) -> bool:
@@ -165,10 +172,12 @@ class Layout:
         return value
 
     def texts(self, channel: Channel, rows: NDArray[np.uint8]) -> Iterable[str]:
-        """Give the different texts of a channel that lies in the record."""
+        """Give the different texts of a channel that lies in the record; of bytes, what could be letters."""
         part = np.ascontiguousarray(rows[:, channel.byte : channel.byte + min(channel.bits // 8, _MOST_TEXT)])
         if not part.shape[1]:
             return ()
+        if channel.is_bytes:
+            return {bytes(one).translate(_LETTERS).decode("ascii").strip() for one in np.unique(part, axis=0)}
         coding = _TYPES[channel.type][1]
         return {text_of(bytes(one), coding) for one in np.unique(part, axis=0)} - {""}
 

@@ -10,9 +10,9 @@ import html
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from carnet.formats.mdf_blocks import Block, Blocks
+from carnet.formats.mdf_blocks import PIECE, Block, Blocks
 from carnet.formats.reader import LONGEST, OutsideText
 from carnet.formats.sniff import is_text
 
@@ -20,7 +20,10 @@ _LEAF = re.compile(r"<([A-Za-z][\w:.-]{0,60})(\s[^<>]{0,300})?>([^<>]*)</\1\s*>"
 _NAMED = re.compile(r"""\sname\s*=\s*["']([^"'<>]*)["']""")
 _TAG = re.compile(r"<[^<>]*>")
 _MOST = 32 << 20
-_MOST_TEXTS = 5000
+# Numbers of neighbouring texts must not look like a pair.
+_BETWEEN = b"\n|\n"
+_MOST_PLACES = 2000
+_MOST_ATTACHMENTS = 64
 # Kind of block, number of the link, what it is: MDF 4.1, chapter 5.
 _PLACES: dict[bytes, dict[int, str]] = {
     b"HD": {5: "header comment"},
@@ -51,22 +54,44 @@ def outside_texts(blocks: Blocks) -> tuple[OutsideText, ...]:
     # What a writer replaced may still be there: nothing leads to it, and everybody who opens the file has it.
     texts = [(places[at], blocks.found[at]) for at in sorted(places)]
     texts += [("replaced text", block) for block in blocks.orphans]
-    out: dict[OutsideText, None] = {}
+    # Thousands of channels have a name and a comment each: texts of one place are given together.
+    lines: dict[tuple[str, str, str], dict[bytes, None]] = {}
     room = _MOST
     for where, block in texts:
         text = blocks.text_in(block)
         room -= len(text)
-        if room < 0 or len(out) > _MOST_TEXTS:
+        if room < 0:
             blocks.lose("it has more texts than carnet looks through")
             break
         plain = OutsideText(where, "", text.encode("utf-8", "replace"))
         for one in _leaves(where, text) if block.kind == b"MD" else (plain,):
             if one.data.strip():
-                out[one] = None
-    for block in blocks.found.values():
-        if block.kind == b"AT":
-            out[_attachment(blocks, block)] = None
+                name = one.name if len(lines) < _MOST_PLACES else ""
+                lines.setdefault((where, name, one.kind), {})[one.data] = None
+    out = [
+        OutsideText(where, name, part, kind)
+        for (where, name, kind), held in lines.items()
+        for part in _joined(held)
+    ]
+    attachments = [block for block in blocks.found.values() if block.kind == b"AT"]
+    if len(attachments) > _MOST_ATTACHMENTS:
+        blocks.lose("it has more attachments than carnet looks through")
+    out += [_attachment(blocks, block) for block in attachments[:_MOST_ATTACHMENTS]]
     return tuple(out)
+
+
+def _joined(held: Iterable[bytes]) -> Iterator[bytes]:
+    """Give texts one a line, in parts of at most `PIECE` bytes and one text."""
+    part: list[bytes] = []
+    size = 0
+    for one in held:
+        part.append(one)
+        size += len(one) + 1
+        if size >= PIECE:
+            yield _BETWEEN.join(part)
+            part, size = [], 0
+    if part:
+        yield _BETWEEN.join(part)
 
 
 def _leaves(where: str, text: str) -> Iterator[OutsideText]:
