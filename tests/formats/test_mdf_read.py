@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -445,3 +446,20 @@ def test_other_versions_of_the_writer_are_read_back(tmp_path, version):
     reader, messages = opened(path.read_bytes())
     assert reader.state is ReadState.READ, reader.reason
     assert sum(one.rows for one in messages if b"s2" in one.stream.schema_data) == 1000
+
+
+def test_blocks_that_overlap_are_bounded():
+    file = File()
+    file.data += bytes(-len(file.data) % 8)
+    first = len(file.data)
+    many, length = 3000, 20 << 20
+    for n in range(many):
+        after = first + 32 * (n + 1) if n + 1 < many else 0
+        file.data += struct.pack("<4s4xQQQ", b"##DG", length - 32 * n, 1, after)
+    file.link(file.header, 0, first)
+    tracemalloc.start()
+    reader, _ = opened(bytes(file.data) + bytes(length))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert reader.state is ReadState.BLOCKED
+    assert peak < 400 << 20

@@ -21,7 +21,9 @@ FIRST = 64
 """Where the header block lies; before it is the identification."""
 
 _MOST_BLOCKS = 1_000_000
-_MOST_LINKS = 4_000_000
+_MOST_LINKS = 2_000_000
+_LONGEST_FIELDS = 256 << 10
+_MOST_FIELDS = 128 << 20
 _LONGEST_BLOCK = 1 << 20
 _LARGEST_DEFLATED = 64 << 20
 _DATA = frozenset({b"DT", b"DV", b"DI", b"SD", b"RD", b"RV", b"RI", b"DZ"})
@@ -109,12 +111,12 @@ class Blocks:
     def walk(self) -> None:
         """Follow every link from the header."""
         waiting = [FIRST]
-        links = 0
+        links = held = 0
         while waiting:
             at = waiting.pop()
             if at in self.found:
                 continue
-            if len(self.found) >= _MOST_BLOCKS or links > _MOST_LINKS:
+            if len(self.found) >= _MOST_BLOCKS or links > _MOST_LINKS or held > _MOST_FIELDS:
                 self.lose("it has more blocks than carnet follows")
                 return
             block = self._block(at)
@@ -122,6 +124,8 @@ class Blocks:
                 continue
             self.found[at] = block
             links += len(block.links)
+            # Blocks may overlap, so what is kept of them can be more than the file.
+            held += len(block.fields)
             waiting.extend(one for one in block.links if one and one not in self.found)
 
     def _block(self, at: int) -> Block | None:
@@ -146,7 +150,7 @@ class Blocks:
             return None
         # Attributes may hold long texts or files: those are read when they are asked for.
         small = kind not in _DATA | {b"TX", b"MD", b"AT"}
-        size = HEADER + 8 * count + (min(length, _LONGEST_BLOCK) - HEADER - 8 * count if small else 0)
+        size = HEADER + 8 * count + (min(length - HEADER - 8 * count, _LONGEST_FIELDS) if small else 0)
         data = self.read(at, max(size, HEADER))
         if len(data) < HEADER + 8 * count:
             self.lose("a block is cut, or longer than the file")
@@ -178,13 +182,13 @@ class Blocks:
             at = block.link(0)
 
     def text(self, at: int, most: int = PIECE) -> str:
-        """Give the text of a `TX` or `MD` block (UTF-8, ended by zero); empty where there is none."""
+        """Give the start of a `TX` or `MD` block's text (UTF-8, ended by zero); empty where there is none."""
         block = self.get(at, b"TX", b"MD")
         return "" if block is None else self.text_in(block, most)
 
     def text_in(self, block: Block, most: int = PIECE) -> str:
         """Give the text of a block."""
-        if block.body_length > most:
+        if block.body_length > most >= PIECE:
             self.lose("a text is longer than carnet looks through")
         data = self.read(block.body_at, min(block.body_length, most))
         return data.partition(b"\0")[0].decode("utf-8", "replace")

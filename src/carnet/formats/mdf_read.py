@@ -170,7 +170,7 @@ class MdfReader(Reader):
             channel = Channel(
                 self._blocks.text(block.link(2), 1024),
                 self._blocks.text(block.link(6), 256) or unit,
-                self._blocks.text(block.link(7), 4096),
+                self._blocks.text(block.link(7), 400),
                 role,
                 kind,
                 byte,
