@@ -165,3 +165,29 @@ def test_a_track_by_column_is_the_track_point_by_point():
         other.add_many(piece[:, 0], piece[:, 1])
     assert one.facts() == other.facts()
     assert one.metres == pytest.approx(other.metres)
+
+
+def csv_of(columns):
+    rows = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    return describe(io.BytesIO("\n".join(rows).encode()), name="x", detect=False).streams[0]
+
+
+def test_a_table_of_text_is_looked_at_by_value_too():
+    packed = {"q": [round(a * 1e7) for a, _ in drive()], "r": [round(b * 1e7) for _, b in drive()]}
+    assert "location.trajectory" in csv_of(packed).data
+    ranges = [2.0e7 + (k * k * 7919 % 997) * 3.1e3 + k * 0.37 for k in range(200)]
+    assert "location.position" in csv_of({"a": [2 + k % 9 for k in range(200)], "b": ranges}).data
+
+
+def test_a_drive_through_greenwich_and_a_drive_across_a_continent():
+    london = {
+        "q": [51.5 + k * 1.3e-4 + 1e-6 for k in range(300)],
+        "r": [k * 1.1e-4 - 0.0162 for k in range(300)],
+    }
+    stream = csv_of(london)
+    assert "location.trajectory" in stream.data
+    assert stream.facts["countries"] == ("GB",)
+    trips = [(48.1, 11.5), (31.1, 121.3)]
+    places = [(a + k * 1e-4 + 1e-6, b + k * 1e-4 + 1e-6) for a, b in trips for k in range(200)]
+    stream = csv_of({"q": [a for a, _ in places], "r": [b for _, b in places]})
+    assert stream.facts["countries"] == ("CN", "DE")

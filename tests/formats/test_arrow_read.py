@@ -14,6 +14,7 @@ import pyarrow.parquet as pq  # noqa: E402 - only where it is there
 from carnet.classify import describe  # noqa: E402 - as above
 from carnet.formats import open_recording  # noqa: E402 - as above
 from carnet.formats.arrow_read import MOST_ROWS, batch_of  # noqa: E402 - as above
+from carnet.formats.parquet_footer import groups_of  # noqa: E402 - as above
 from carnet.formats.wkb import points_of  # noqa: E402 - as above
 
 TABLE = pa.table(
@@ -134,3 +135,48 @@ def test_shapes_of_every_kind():
     assert points_of(struct.pack("<BIddd", 1, 1001, 1, 2, 3)) == [(1, 2)]
     assert points_of(line + b"x") is None
     assert points_of(struct.pack("<BII", 1, 2, 0xFFFFFFFF)) is None
+
+
+def footer_of(data: bytes) -> bytes:
+    size = int.from_bytes(data[-8:-4], "little")
+    return data[-8 - size : -8]
+
+
+def test_our_reading_of_the_footer_is_arrows():
+    theirs = pq.ParquetFile(io.BytesIO(FILES["parquet"])).metadata
+    ours = groups_of(footer_of(FILES["parquet"]))
+    assert [one.rows for one in ours] == [1000] * 5
+    for number, group in enumerate(ours):
+        assert group.size == theirs.row_group(number).total_byte_size
+        for at, part in enumerate(group.parts):
+            column = theirs.row_group(number).column(at)
+            assert (part.path, part.type, part.values) == (
+                column.path_in_schema,
+                column.physical_type,
+                column.num_values,
+            )
+            if column.statistics is not None and column.statistics.has_min_max:
+                assert part.extremes == (str(column.statistics.min), str(column.statistics.max))
+
+
+def test_a_footer_that_contradicts_itself_does_not_end_the_process():
+    # The type of a column's part is changed: Arrow, asked for that part, would end the process.
+    data = FILES["parquet"]
+    footer = footer_of(data)
+    changed = 0
+    for at in range(len(footer) - 1):
+        # Field 1 of a part of a column, a number of 32 bits: 12 (zigzag) is BYTE_ARRAY, 4 is INT64.
+        if footer[at : at + 3] == b"\x15\x0c\x19":
+            place = len(data) - 8 - len(footer) + at + 1
+            sheet = describe(io.BytesIO(data[:place] + b"\x04" + data[place + 1 :]), name="x", detect=False)
+            assert sheet.state == "partly"
+            changed += 1
+    assert changed >= 5
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_footer_or_refused(data):
+    try:
+        groups_of(data)
+    except ValueError:
+        return

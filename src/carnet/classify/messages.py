@@ -6,6 +6,7 @@ The second look, at structure, is `pairs.py`: what is a position by its values, 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,6 +49,8 @@ _GROUND = frozenset({"carnet/OSM"})
 # What sentences and logs of receivers begin with.
 _RECEIVERS = frozenset("$!#%")
 _RAW = Hit(POSITION, "text: raw data of a receiver")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_LONGEST_NUMBER = 12
 _PLAIN_FIELDS = frozenset({"data", "value", "x", "y", "z"})
 
 
@@ -144,7 +147,7 @@ class MessageStream:
             number = _number(value)
             if isinstance(value, str):
                 self._text(path, value)
-            elif number is not None:
+            if number is not None:
                 line = self._numbers.setdefault(path, [])
                 if len(line) < MOST_SAMPLES:
                     line.append(number)
@@ -326,6 +329,9 @@ def _listed(fields: list[FieldClass]) -> list[FieldClass]:
 
 def _number(value: Any) -> float | None:
     """Give a number that a float can hold, else None."""
+    # Tables keep whole numbers as texts, since digits alone may be a telephone.
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _WHOLE.fullmatch(value):
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

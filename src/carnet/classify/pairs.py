@@ -48,8 +48,13 @@ def scale_of(line: Sequence[float]) -> float:
     return _SCALED if max(map(abs, line)) > LARGEST_DEGREE else 1.0
 
 
-def moves(line: Sequence[float]) -> bool:
-    """Say whether a line of numbers moves as a coordinate in degrees does, or in 1e-7 degrees."""
+def moves(line: Sequence[float], *, near_zero: bool = False) -> bool:
+    """Say whether a line of numbers moves as a coordinate in degrees does, or in 1e-7 degrees.
+
+    Args:
+        line: values in their order.
+        near_zero: take values near zero too, where anything is smooth: a longitude of London, beside its latitude.
+    """
     if len(line) < _FEWEST_SAMPLES:
         return False
     largest = max(map(abs, line))
@@ -58,15 +63,15 @@ def moves(line: Sequence[float]) -> bool:
         line = [value / _SCALED for value in line]
     elif whole or not largest <= LARGEST_DEGREE:
         return False
-    spread = max(line) - min(line)
-    # Near zero, anything is smooth.
-    if not _SMALLEST_RANGE <= spread <= _LARGEST_RANGE or min(map(abs, line)) < _NEAR_ZERO:
+    if max(line) - min(line) < _SMALLEST_RANGE or (not near_zero and min(map(abs, line)) < _NEAR_ZERO):
         return False
     # Each value once: a car that stands says the same for long.
     distinct = set(line)
     if sum(round(value, _DECIMALS) != value for value in distinct) * 2 < len(distinct):
         return False
     runs = list(_runs(line))
+    if any(max(run) - min(run) > _LARGEST_RANGE for run in runs):
+        return False
     return (len(runs) - 1) * _STEPS_PER_LEAP <= len(line) and (
         (len(runs) == 1 and _goes_on(line)) or _windows_go_on(runs)
     )
@@ -130,10 +135,20 @@ def pairs_by_value(numbers: Mapping[str, Sequence[float]]) -> Iterator[tuple[str
     Yields:
         The paths of latitude and longitude, and what each is divided by to be degrees.
     """
-    moving = [path for path, line in numbers.items() if moves(line)]
+    moving = {path: True for path, line in numbers.items() if moves(line)}
+    if not moving:
+        return
+    moving |= {
+        path: False for path, line in numbers.items() if path not in moving and moves(line, near_zero=True)
+    }
+    order = [path for path in numbers if path in moving]
+    # Two that are sure before one that is sure beside one near zero.
+    beside = sorted(itertools.pairwise(order), key=lambda two: not (moving[two[0]] and moving[two[1]]))
     taken: set[str] = set()
-    for first, second in itertools.pairwise(moving):
-        if first in taken or first.rpartition(".")[0] != second.rpartition(".")[0]:
+    for first, second in beside:
+        if {first, second} & taken or not (moving[first] or moving[second]):
+            continue
+        if first.rpartition(".")[0] != second.rpartition(".")[0]:
             continue
         most = {path: max(map(abs, numbers[path])) / scale_of(numbers[path]) for path in (first, second)}
         latitude, longitude = first, second

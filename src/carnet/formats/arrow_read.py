@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from carnet.errors import UnreadableError
+from carnet.formats.parquet_footer import LONGEST as LONGEST_FOOTER
+from carnet.formats.parquet_footer import Group, groups_of
 from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
 
 PARQUET, ARROW = "parquet", "arrow"
@@ -165,9 +167,9 @@ class ParquetReader(_TableReader):
         import pyarrow.parquet as pq
 
         self._file: Any = None
-        source.seek(max(0, length - 4))
-        end = source.read(4)
-        source.seek(0)
+        self._groups: tuple[Group, ...] = ()
+        source.seek(max(0, length - 8))
+        size, end = int.from_bytes(source.read(4), "little"), source.read(4)
         if end == b"PARE":
             self.block("the Parquet table is encrypted")
             return
@@ -176,7 +178,11 @@ class ParquetReader(_TableReader):
                 "the Parquet table ends early: its footer, without which nothing can be read, is missing"
             )
             return
+        source.seek(max(4, length - 8 - size))
         try:
+            if not 0 < size <= length - 12 or size > LONGEST_FOOTER:
+                raise ValueError
+            self._groups = groups_of(source.read(size))
             self._open(pq)
         except self._errors as error:
             encrypted = "encrypt" in str(error).lower()
@@ -197,6 +203,9 @@ class ParquetReader(_TableReader):
         if len(schema) > _MOST_COLUMNS:
             self.block(f"the Parquet table has more than {_MOST_COLUMNS} columns")
             return
+        if any(len(group.parts) != len(schema) for group in self._groups):
+            self.block("the Parquet table's footer contradicts itself")
+            return
         texts = [
             schema.column(at).path
             for at in range(len(schema))
@@ -215,41 +224,23 @@ class ParquetReader(_TableReader):
         self._metadata("file metadata", more, {})
         extremes: dict[str, list[str]] = {}
         sizes: dict[str, int] = {}
-        for group in range(footer.num_row_groups):
-            for at in range(footer.num_columns):
-                column = footer.row_group(group).column(at)
-                path = _INNER.sub("", column.path_in_schema)
+        for group in self._groups:
+            for part in group.parts:
+                path = _INNER.sub("", part.path)
                 if sizes.get(path, 0) < _MOST_STATISTICS:
-                    found = self._extremes(column)
-                    extremes.setdefault(path, []).extend(found)
-                    sizes[path] = sizes.get(path, 0) + sum(map(len, found))
+                    extremes.setdefault(path, []).extend(part.extremes)
+                    sizes[path] = sizes.get(path, 0) + sum(map(len, part.extremes))
         for path, values in extremes.items():
             if values:
                 data = " | ".join(dict.fromkeys(values)).encode("utf-8", "replace")
                 self._outside.append(OutsideText("column statistics", path, data, "statistics"))
 
-    def _extremes(self, column: Any) -> list[str]:
-        try:
-            statistics = column.statistics
-            if statistics is None or not statistics.has_min_max:
-                return []
-            values = (statistics.min, statistics.max)
-        except (self._pa.ArrowException, OSError, ValueError, OverflowError, NotImplementedError, TypeError):
-            return []
-        return [
-            value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values
-        ]
-
     def _batches(self) -> Iterator[Any]:
-        footer = self._file.metadata
-        for group in range(footer.num_row_groups):
-            meta = footer.row_group(group)
-            columns = self._openable(meta)
-            if not columns or meta.num_rows <= 0:
+        for group, about in enumerate(self._groups):
+            columns = self._openable(about)
+            if not columns or not about.rows:
                 continue
-            rows = max(
-                1, min(MOST_ROWS, _BATCH_BYTES * max(1, meta.num_rows) // max(1, meta.total_byte_size))
-            )
+            rows = max(1, min(MOST_ROWS, _BATCH_BYTES * about.rows // max(1, about.size)))
             got = 0
             try:
                 for batch in self._file.iter_batches(rows, [group], columns=columns, use_threads=False):
@@ -260,7 +251,7 @@ class ParquetReader(_TableReader):
                 if not got:
                     yield from self._one_by_one(group, columns, rows)
             else:
-                if got != meta.num_rows:
+                if got != about.rows:
                     self.lose("a row group has not as many rows as the footer says")
 
     def _one_by_one(self, group: int, columns: list[str], rows: int) -> Iterator[Any]:
@@ -271,14 +262,20 @@ class ParquetReader(_TableReader):
             except self._errors:
                 self.lose("columns are damaged or encrypted: those parts were not read")
 
-    def _openable(self, meta: Any) -> list[str]:
-        """Give the columns of a row group but for lists of which one row would not fit into memory."""
+    def _openable(self, group: Group) -> list[str]:
+        """Give the columns of a row group but for those that Arrow would stumble over."""
         schema = self._file.schema
         names = []
-        for at in range(len(schema)):
+        for at, part in enumerate(group.parts):
             one = schema.column(at)
-            if one.max_repetition_level and meta.column(at).num_values * 8 > _LARGEST_LIST * max(
-                1, meta.num_rows // MOST_ROWS
+            if part.type != one.physical_type or part.path != one.path:
+                self.lose(
+                    "a column is encrypted: it was not read"
+                    if not part.path
+                    else "a column is described in two ways: it was not read"
+                )
+            elif one.max_repetition_level and part.values * 8 > _LARGEST_LIST * max(
+                1, group.rows // MOST_ROWS
             ):
                 self.lose("a column of lists is larger than carnet opens: it was not read")
             else:
