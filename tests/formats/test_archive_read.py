@@ -123,6 +123,30 @@ def test_overlapping_members_share_one_budget():
     assert "expands beyond" in sheet.reason
 
 
+def test_a_member_that_lies_there_unpacked_is_a_window_and_its_checksum_counts():
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("a", CAR)
+        archive.writestr("b", PLACE)
+    sheet = scanned(made.getvalue())
+    assert sheet.state is ReadState.READ
+    assert {"location.position", "vehicle_id.vin"} <= set(sheet.data)
+    damaged = bytearray(made.getvalue())
+    damaged[35] ^= 1
+    sheet = scanned(bytes(damaged))
+    assert sheet.state is ReadState.PARTLY
+    assert sheet.reason == "a: it is cut or damaged"
+
+
+def test_what_is_too_long_to_hold_where_nothing_can_be_written_is_told(monkeypatch):
+    # As in a worker: no place for temporary files, and a member beyond what is held in memory.
+    monkeypatch.setattr("carnet.formats.archive_read._IN_MEMORY", 100)
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere/at/all")
+    sheet = scanned(zipped({"a": CAR * 20, "b": PLACE}))
+    assert sheet.state is ReadState.PARTLY
+    assert "a: there is no room" in sheet.reason
+
+
 def test_encrypted_and_unknown_methods_are_told():
     data = bytearray(zipped())
     central = data.rfind(b"PK\x01\x02")

@@ -32,7 +32,8 @@ DEEPEST = 3
 MOST_MEMBERS = 10_000
 LARGEST_DATABASE = 16 * 1024 * 1024
 _PIECE, _HEAD = 1 << 20, 4096
-_IN_MEMORY = 32 * 1024 * 1024
+# A worker may write nothing: what is longer than this cannot be looked at there, unless it lies there unpacked.
+_IN_MEMORY = 256 * 1024 * 1024
 # Logs of a bus that sleeps shrink a hundredfold; a bomb a thousandfold and more.
 _FREE, _RATIO, _MOST = 64 * 1024 * 1024, 200, 64 * 1024**3
 _LARGEST_DIRECTORY = 16 * 1024 * 1024
@@ -219,12 +220,30 @@ class ArchiveReader(Reader):
                     reason = "it is encrypted"
                 elif info.compress_type not in _METHODS:
                     reason = "it is compressed in a way that carnet does not open"
+                stored = info.compress_type == zipfile.ZIP_STORED and info.compress_size == info.file_size
+                way = self._stored if stored else archive.open
                 yield _Entry(
                     info.filename,
                     info.file_size,
-                    None if reason else lambda info=info: archive.open(info),  # type: ignore[misc] # as above
+                    None if reason else lambda info=info, way=way: way(info),  # type: ignore[misc] # as above
                     reason or _leading_out(info.filename),
+                    seekable=stored,
                 )
+
+    def _stored(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        """Give a member that lies there unpacked as a window on the archive, once its checksum holds."""
+        self._source.seek(info.header_offset)
+        head = self._source.read(30)
+        if head[:4] != b"PK\x03\x04":
+            raise EOFError
+        start = info.header_offset + 30 + sum(struct.unpack_from("<HH", head, 26))
+        self._source.seek(start)
+        total, left = 0, info.file_size
+        while left and (piece := self._source.read(min(left, _PIECE))):
+            total, left = zlib.crc32(piece, total), left - len(piece)
+        if left or total != info.CRC:
+            raise EOFError
+        return _window(self._source, start, info.file_size)
 
     def _between(self, members: list[tuple[int, int]], end: int) -> None:
         """Tell of bytes that belong to no member: an archive's reader shows them to nobody."""
