@@ -37,6 +37,7 @@ class CanFrame:
 
 
 # SocketCAN's flags above the identifier (linux/can.h), as `frame_bytes` writes them.
+_NUMBER = struct.Struct("<I").pack
 _EXTENDED_FLAG, _REMOTE_FLAG, _ERROR_FLAG, _ID = 1 << 31, 1 << 30, 1 << 29, (1 << 29) - 1
 
 
@@ -47,8 +48,10 @@ def frame_bytes(
 
     Four bytes, little-endian, then the bytes of the payload: none for remote and error frames.
     """
-    flags = extended * _EXTENDED_FLAG | remote * _REMOTE_FLAG | error * _ERROR_FLAG
-    return struct.pack("<I", number & _ID | flags) + (b"" if remote or error else data)
+    if remote or error:
+        flags = extended * _EXTENDED_FLAG | remote * _REMOTE_FLAG | error * _ERROR_FLAG
+        return _NUMBER(number & _ID | flags)
+    return _NUMBER(number & _ID | _EXTENDED_FLAG if extended else number & _ID) + data
 
 
 def frame_of_line(line: bytes) -> tuple[str, CanFrame] | None:

@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import BinaryIO
 
+from carnet.formats.can import frame_bytes
 from carnet.formats.can_logs import FrameLog, Logged, frame, nanoseconds
 
 _NS = 10**9
-_EXTENDED = 0x1FFFFFFF
+_EXTENDED, _STANDARD = 0x1FFFFFFF, 0x7FF
 _HEX, _DECIMAL = re.compile(rb"[0-9A-Fa-f]{1,2}"), re.compile(rb"[0-9]{1,3}")
 _IDENTIFIER = {16: re.compile(rb"([0-9A-Fa-f]{1,8})(x?)"), 10: re.compile(rb"([0-9]{1,10})(x?)")}
 _HEAD = re.compile(rb"base\s+(hex|dec)\s+timestamps\s+(absolute|relative)", re.IGNORECASE)
@@ -38,6 +39,11 @@ _DATE = re.compile(
     rb"\s*(am|pm)?\s*(\d{4})"
 )
 _LONGEST = 64
+# The usual line, read at once: a data frame in hexadecimal. Whatever is another goes word by word.
+_USUAL = re.compile(
+    rb"(\d{1,9})\.(\d{1,9})\s+(\d{1,3})\s+([0-9A-Fa-f]{1,8})(x?)\s+(?:Rx|Tx|TxRq)\s+d\s+([0-8])"
+    rb"((?:\s+[0-9A-Fa-f]{2}(?!\S))*)(?:\s+Length\s.*)?"
+)
 
 
 def is_asc(head: bytes) -> bool:
@@ -74,9 +80,22 @@ class AscReader(FrameLog):
     def _entries(self) -> Iterator[Logged]:
         self._base = 16
         start, time, relative = 0, 0, False
+        buses: dict[bytes, str] = {}
         for line in self._lines():
             if not line:
                 continue
+            usual = _USUAL.fullmatch(line) if self._base == 16 and not relative else None  # noqa: PLR2004 -- hexadecimal
+            if usual is not None:
+                seconds, part, channel, digits, wide, size, text = usual.groups()
+                data, number = bytes.fromhex(text.decode("ascii")), int(digits, 16)
+                if len(data) == int(size) and number <= _EXTENDED:
+                    time = int(seconds) * _NS + int(part.ljust(9, b"0"))
+                    yield Logged(
+                        buses.get(channel) or buses.setdefault(channel, f"CAN {int(channel)}"),
+                        start + time,
+                        frame_bytes(number, data, extended=bool(wide) or number > _STANDARD),
+                    )
+                    continue
             head = _HEAD.match(line)
             if head is not None:
                 self._base = 16 if head.group(1).lower() == b"hex" else 10

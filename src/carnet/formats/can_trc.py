@@ -137,7 +137,7 @@ def _row(
     if kind not in _DATA or not 0 <= length <= _LENGTHS[-1] or len(data) < length:
         return None
     try:
-        payload = bytes(int(one, 16) for one in data[:length])
+        payload = bytes.fromhex(b" ".join(data[:length]).decode("ascii"))
     except ValueError:
         return None
     return time, name, frame(identifier, payload, extended=wide)
