@@ -27,6 +27,11 @@ def _text_of(head: bytes) -> str:
     return head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
 
 
+def _may_be_xml(head: bytes) -> bool:
+    """Say whether the first byte that is no mark, space or half of a wide letter is `<`: asked of every file."""
+    return head[:64].lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n")[:1] in {b"<", b""}
+
+
 def root_of(head: bytes) -> str | None:
     """Give the name of an XML text's root element without its prefix, else None.
 
@@ -34,6 +39,8 @@ def root_of(head: bytes) -> str | None:
         head: the first bytes of a file (`sniff.HEAD_BYTES`). Where comments and declarations fill them all the
             root is not seen and the answer is None: such a file is read as plain XML (`is_xml`).
     """
+    if not _may_be_xml(head):
+        return None
     text, at = _text_of(head), 0
     while skipped := _SKIPPED.match(text, at):
         at = skipped.end()
@@ -43,6 +50,8 @@ def root_of(head: bytes) -> str | None:
 
 def is_xml(head: bytes) -> bool:
     """Say whether first bytes begin an XML text: a declaration, a root element, a long comment; HTML is none."""
+    if not _may_be_xml(head):
+        return False
     root = root_of(head)
     if root is not None:
         return root.lower() != "html"
