@@ -76,6 +76,7 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
     "carnet/LidarPacket": ((r".*", "ranging.lidar"),),
     "carnet/InertialPacket": ((r".*", "driving.dynamics"),),
     "carnet/PacketText": ((r"text", "text"),),
+    "carnet/Rinex": ((r".*", "location.position"),),
     "carnet/GPX": (
         (r"rte\b.*", "location.destination"),
         (r"trk\.trkseg\.trkpt\.(.*\.)?(hr|heartrate)(\..*)?", "biometric.heart"),

@@ -20,6 +20,7 @@ from carnet.formats.dbf_read import DBF, is_dbf
 from carnet.formats.osm_pbf_read import PBF, is_pbf
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_webp
 from carnet.formats.receiver_frames import is_log
+from carnet.formats.rinex_read import is_rinex
 from carnet.formats.shape_read import SHP, SHX, is_shp, is_shx
 from carnet.formats.tar_entries import is_tar
 from carnet.formats.xml_root import is_xml, root_of
@@ -127,6 +128,7 @@ FORMATS: tuple[Format, ...] = (
     Format("npy", starting(b"\x93NUMPY"), "npy_read:NpyReader", ("length",)),
     Format("pcap", starting(*_CAPTURES), "pcap_read:PcapReader", ("companions",)),
     Format("pcd", starting(b"# .PCD"), "cloud_read:PcdReader", ("length",)),
+    Format("rinex", is_rinex, "rinex_read:RinexReader"),
     Format("receiver", is_log, "receiver_read:ReceiverReader"),
     # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
     Format(XML, is_xml, "xml_read:XmlReader"),

@@ -87,6 +87,42 @@ MADE |= {"zip": zipped} | {form: (lambda data=data: data) for form, data in PLAI
 MADE |= {form: (lambda data=data: data) for form, data in LOGS.items()}
 
 
+def rinex() -> bytes:
+    return b"".join(
+        text.ljust(60) + label + b"\n"
+        for text, label in (
+            (b"     3.04", b"RINEX VERSION / TYPE"),
+            (b"", b"END OF HEADER"),
+            (b"G05  2.1", b""),
+        )
+    )
+
+
+def pcap() -> bytes:
+    return (
+        struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+        + struct.pack("<IIII", 1, 1, 20, 20)
+        + bytes(20)
+    )
+
+
+def pcd() -> bytes:
+    pytest.importorskip("pyarrow", reason="carnet[tables] is not installed")
+    return b"# .PCD v0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nPOINTS 1\nDATA ascii\n1 2 3\n"
+
+
+def sweep() -> bytes:
+    pytest.importorskip("pyarrow", reason="carnet[tables] is not installed")
+    return struct.pack("<800f", *(value for k in range(200) for value in (k / 9, -k / 7, 1.5, 0.5)))
+
+
+def gpx() -> bytes:
+    return b'<gpx><wpt lat="48.1" lon="11.5"/></gpx>'
+
+
+MADE |= {"rinex": rinex, "pcap": pcap, "pcd": pcd, "sweep": sweep, "gpx": gpx}
+
+
 @pytest.mark.parametrize("form", MADE)
 def test_redact_names_the_format_that_it_does_not_rewrite(form, tmp_path, capsys):
     (tmp_path / "in").write_bytes(MADE[form]())
