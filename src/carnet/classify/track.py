@@ -20,6 +20,9 @@ EARTH_M = 6_371_008.8
 _MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
 _CELL = 20
 _SHORTEST_KM = 0.05
+_SKETCH_POINTS = 64
+_SKETCH_LEFT_OUT = 0.15
+_SKETCH_SHORTEST_KM = 2.0
 
 
 def haversine_m(latitude: float, longitude: float, other_latitude: float, other_longitude: float) -> float:
@@ -59,6 +62,8 @@ class Track:
     metres: float = 0.0
     _last: tuple[float, float] | None = None
     _cells: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
+    _line: list[tuple[float, float]] = field(default_factory=list)
+    _every: int = 1
 
     def add(self, latitude: float, longitude: float) -> None:
         """Take one position in degrees; what cannot be a fix is left out."""
@@ -67,6 +72,11 @@ class Track:
         if self._last is not None:
             self.metres += haversine_m(*self._last, latitude, longitude)
         self._last = (latitude, longitude)
+        if self.points % self._every == 0:
+            self._line.append(self._last)
+            if len(self._line) > 2 * _SKETCH_POINTS:
+                del self._line[1::2]
+                self._every *= 2
         self.points += 1
         # Countries are asked once for a cell of a twentieth of a degree.
         self._cells.setdefault(
@@ -104,6 +114,29 @@ class Track:
     def is_trajectory(self) -> bool:
         """Whether the points make a line rather than a place."""
         return self.points > 1 and self.km >= _SHORTEST_KM
+
+    def sketch(self) -> str | None:
+        """Give the shape of the track: `x,y` in hundredths of its own extent, north up, as SVG writes points.
+
+        The first and last seventh are left out, and there is neither place nor scale; None below two kilometres.
+        A shape can still be found on a map by who looks for it: it is drawn in the region's own report only.
+        """
+        cut = round(len(self._line) * _SKETCH_LEFT_OUT)
+        line = self._line[cut : len(self._line) - cut]
+        if self.km < _SKETCH_SHORTEST_KM or len(line) < _SKETCH_POINTS // 4:
+            return None
+        shrink = math.cos(math.radians(line[0][0]))
+        places = [
+            (longitude * shrink, -latitude)
+            for latitude, longitude in line[:: len(line) // _SKETCH_POINTS or 1]
+        ]
+        left, top = (min(one[axis] for one in places) for axis in (0, 1))
+        extent = max(max(one[axis] for one in places) - low for axis, low in ((0, left), (1, top)))
+        if extent <= 0:
+            return None
+        return " ".join(
+            f"{round((x - left) / extent * 100)},{round((y - top) / extent * 100)}" for x, y in places
+        )
 
     def facts(self) -> dict[str, FactValue]:
         """Give points, km and countries; a country that the outlines cannot tell leaves `countries` out."""

@@ -140,7 +140,7 @@ def assemble(
         "agreement": undertaking.agreement,
         "safeguards": [dict(one) for one in declared.safeguards],
         "history": [dict(one) for one in sent.windows],
-        "contents": _contents(origin, sheets, derivation, declared),
+        "contents": contents_of(origin, sheets, derivation, declared),
     }
     if sent.persons is not None and sent.persons_sensitive is not None:
         movement["year_to_date"] = {"persons": sent.persons, "persons_sensitive": sent.persons_sensitive}
@@ -151,9 +151,18 @@ def assemble(
     return movement
 
 
-def _contents(
-    origin: Country, sheets: Sequence[FactSheet], derivation: Derivation | None, declared: Declared
+def contents_of(
+    origin: Country,
+    sheets: Sequence[FactSheet],
+    derivation: Derivation | None = None,
+    declared: Declared | None = None,
 ) -> list[dict[str, Any]]:
+    """Write the contents of a movement: the streams of all files by class of data, with what is known of each.
+
+    Raises:
+        RefusedError: nothing was found, or a declaration contradicts a measurement.
+    """
+    declared = declared or Declared()
     streams: dict[DataClass, list[StreamFacts]] = {}
     for sheet in sheets:
         for stream in sheet.streams:
