@@ -87,6 +87,7 @@ def describe(
     companions: Mapping[str, bytes] = MappingProxyType({}),
     detect: bool = True,
     hash_content: bool = False,
+    sketch: bool = False,
 ) -> FactSheet:
     """Make the fact sheet of one file.
 
@@ -96,12 +97,15 @@ def describe(
         companions: files beside it by name: databases (DBC) of its buses.
         detect: look for faces and plates in frames.
         hash_content: put the SHA-256 of the bytes on the sheet.
+        sketch: keep the shapes of tracks, without place or scale, as the fact `sketch`.
 
     Raises:
         MissingExtraError: a library that reads this format is not installed.
     """
     digest = _digest(source) if hash_content else None
     sheet = _described(source, name, companions, None, detect=detect)
+    for one in () if sketch else sheet.streams:
+        one.facts.pop("sketch", None)
     return replace(sheet, sha256=digest)
 
 

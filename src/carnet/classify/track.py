@@ -139,8 +139,11 @@ class Track:
         )
 
     def facts(self) -> dict[str, FactValue]:
-        """Give points, km and countries; a country that the outlines cannot tell leaves `countries` out."""
+        """Give points, km, sketch and countries; a country that the outlines cannot tell leaves `countries` out."""
         facts: dict[str, FactValue] = {"points": self.points, "km": self.km}
+        shape = self.sketch()
+        if shape is not None:
+            facts["sketch"] = shape  # taken off again unless it was asked for
         countries = {country_at(*place) for place in self._cells.values()}
         named = tuple(sorted(one for one in countries if one is not None))
         if named and None not in countries:

@@ -26,7 +26,7 @@ def _companions(parameters: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
-    """Make the fact sheet of a file. Parameters: `name`, `companions`, and `detect`, `hash_content` if not usual."""
+    """Make a fact sheet. Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch` if not usual."""
     from carnet.classify.describe import describe as look
 
     del sink, progress
@@ -36,6 +36,7 @@ def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], pr
         companions=_companions(parameters),
         detect=bool(parameters.get("detect", True)),
         hash_content=bool(parameters.get("hash_content", False)),
+        sketch=bool(parameters.get("sketch", False)),
     )
     return sheet.to_json()
 

@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -69,7 +70,13 @@ class Scanner:
             self._idle.put(None)
 
     def describe_file(
-        self, path: Path, companions: Mapping[str, bytes], *, name: str, hash_content: bool
+        self,
+        path: Path,
+        companions: Mapping[str, bytes],
+        *,
+        name: str,
+        hash_content: bool,
+        sketch: bool = False,
     ) -> FactSheet:
         """Make the fact sheet of one file on disk; a file that cannot be read is blocked, never an end.
 
@@ -78,6 +85,7 @@ class Scanner:
             companions: databases beside it, by name.
             name: its name with the folders that were asked for, to be looked through.
             hash_content: put the SHA-256 of its bytes on the sheet.
+            sketch: keep the shapes of tracks.
 
         Raises:
             MissingExtraError: a library that reads the format is not installed.
@@ -89,7 +97,9 @@ class Scanner:
             if not stat.S_ISREG(mode):
                 return _blocked(0, "it is not a regular file")
             with path.open("rb") as source:
-                return self._describe(source, name, companions, hash_content=hash_content)
+                return self._describe(
+                    source, name, companions, {"hash_content": hash_content, "sketch": sketch}
+                )
         except OSError as error:
             return _blocked(0, f"it cannot be opened: {error.strerror or 'unknown error'}")
         except MissingExtraError:
@@ -98,12 +108,12 @@ class Scanner:
             return _blocked(path.stat().st_size, error.what)
 
     def _describe(
-        self, source: BinaryIO, name: str, companions: Mapping[str, bytes], *, hash_content: bool
+        self, source: BinaryIO, name: str, companions: Mapping[str, bytes], wishes: Mapping[str, bool]
     ) -> FactSheet:
         parameters = {
             "name": name,
             "companions": {one: base64.b64encode(data).decode("ascii") for one, data in companions.items()},
-            "hash_content": hash_content,
+            **wishes,
         }
         worker = self._idle.get()
         try:
@@ -176,6 +186,14 @@ def scan(
         typer.Option("--region", help="Where you are, as in CN: says what was recorded elsewhere."),
     ] = None,
     hash_content: Annotated[bool, typer.Option("--hash", help="Also give the SHA-256 of each file.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Also write a report: one page that can be filed."),
+    ] = None,
+    vehicles: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many vehicles all of it comes from; fleets count in law (--html)."),
+    ] = None,
 ) -> None:
     """Say what is in these files, in law: classes, sizes, places, and what could not be read.
 
@@ -184,6 +202,8 @@ def scan(
     if region is not None and region not in COUNTRIES:
         raise InputError("a region is an ISO 3166-1 alpha-2 code such as CN", where="--region")
     items: list[tuple[Path, FactSheet]] = []
+    asked_as: dict[Path, str] = {}
+    started = datetime.now(UTC)
     cache: dict[Path, dict[str, bytes]] = {}
     began = time.monotonic()
     scanner = Scanner()
@@ -191,12 +211,14 @@ def scan(
         with ThreadPoolExecutor(AT_ONCE) as pool:
             waiting: deque[tuple[Path, Future[FactSheet]]] = deque()
             for path, name in _files(paths):
+                asked_as[path] = name
                 found = pool.submit(
                     scanner.describe_file,
                     path,
                     _companions(path.parent, cache),
                     name=name,
                     hash_content=hash_content,
+                    sketch=html is not None,
                 )
                 waiting.append((path, found))
                 if len(waiting) >= AT_ONCE * 4:
@@ -214,6 +236,19 @@ def scan(
             "there is no file in it", where=paths[0], remedy="name a folder that holds files"
         )
     items.sort(key=lambda one: str(one[0]))
+    if html is not None:
+        from carnet.service.scan_report import scan_page, write_page
+
+        shown = scan_page(
+            [(asked_as[path], sheet) for path, sheet in items],
+            region=region,
+            vehicles=vehicles,
+            began=started,
+            ended=datetime.now(UTC),
+            hashed=hash_content,
+            meanings=MEANINGS,
+        )
+        write_page(html, shown)
     sys.stdout.write(
         json.dumps(_document(items), ensure_ascii=False) + "\n" if as_json else _report(items, region)
     )
