@@ -81,7 +81,7 @@ class RegionLaw:
             region: where the files were recorded and lie.
             lawbook: under which they are looked at.
             day: whose law holds.
-            vehicles: how many vehicles all files come from, where somebody has said it.
+            vehicles: how many vehicles all files come from, where somebody has said it and nothing went before.
         """
         self.region, self.lawbook, self.day = region, lawbook, day
         self._vehicles = vehicles
@@ -172,6 +172,8 @@ class RegionLaw:
                 "exporter": {"established_in": self.region},
                 "recipient": {"established_in": ELSEWHERE, "relation": "controller"},
                 "contents": list(contents),
+                # Who says how many vehicles there are speaks of all that goes; else what went before is unknown.
+                **({} if self._vehicles is None else {"history": []}),
             },
             source="scan",
         )

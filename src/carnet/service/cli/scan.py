@@ -192,7 +192,7 @@ def scan(
     ] = None,
     vehicles: Annotated[
         int | None,
-        typer.Option(min=1, help="How many vehicles all of it comes from; fleets count in law (--html)."),
+        typer.Option(min=1, help="How many vehicles it comes from, where nothing went before (--html)."),
     ] = None,
 ) -> None:
     """Say what is in these files, in law: classes, sizes, places, and what could not be read.

@@ -30,7 +30,7 @@ _MARKS = {
     "background": "background, not re-read",
 }
 _MET = {True: ("yes", "met"), False: ("no", "not met"), None: ("unknown", "not known")}
-_OPERATORS = {"at_least": "at least", "exceeds": "more than", "below": "less than", "at_most": "at most"}
+_OPERATORS = {"at_least": "at least", "below": "less than", "at_most": "at most"}
 
 
 def scan_html(shown: ScanPage) -> str:
@@ -219,7 +219,8 @@ def _tests(shown: ScanPage) -> tuple[str, str, str, str]:
     rows = []
     for one in sorted(shown.tests, key=lambda each: (True, None, False).index(each.truth)):
         style, word = _MET[one.truth]
-        used = "; ".join(dict.fromkeys(_used(shown, asked) for asked in one.used if asked.fact != "activity"))
+        told = [asked for asked in one.used if asked.fact != "activity" and asked.operator != "exceeds"]
+        used = "; ".join(dict.fromkeys(_used(shown, asked) for asked in told)) or "a class that does occur"
         rows.append(
             f'<tr><th scope="row">{escape(one.rule.title)}</th><td data-l="Found">{used}</td>'
             f'<td data-l="In law"><span class="met {style}">{word}</span></td><td data-l="Source">'
