@@ -86,7 +86,19 @@ def test_the_sample_as_a_user_reports_it(samples, tmp_path):
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}'" in page
     assert not (tmp_path / "report.html.partial").exists()
-    assert re.search(r'<polyline class="line"[^>]* points="\d+,\d+ ', page)
+    assert "No track of two kilometres or more" in page
+
+
+def test_a_track_is_drawn_without_its_place(tmp_path):
+    points = "".join(f'<trkpt lat="{31 + at / 1000}" lon="121.4737"/>' for at in range(400))
+    gpx = f'<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>{points}</trkseg></trk></gpx>'
+    (tmp_path / "drive.gpx").write_text(gpx, "utf-8")
+    out = tmp_path / "r.html"
+    run = CliRunner().invoke(app, [str(tmp_path / "drive.gpx"), "--html", str(out)])
+    assert run.exit_code == 0, run.output
+    page = out.read_text("utf-8")
+    assert re.search(r'<polyline class="line"[^>]* points="0,100 ', page)
+    assert "121.4" not in page
 
 
 def test_the_json_keeps_no_shape_of_a_track(samples):
