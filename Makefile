@@ -7,9 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-TRUTHS := truth_text truth_pictures truth_planted truth_moving
+TRUTHS := truth_text truth_scan truth_pictures truth_planted truth_moving
+# How long `make fuzz` takes, for all formats together.
+SECONDS ?= 600
 
-.PHONY: truth demo test test-fast lint types contracts law-check law-mutants law-properties check bench attack lock clean setup reference
+.PHONY: truth fuzz demo test test-fast lint types contracts law-check law-mutants law-properties check bench attack lock clean setup reference
 
 setup: $(STAMP)
 
@@ -50,14 +52,20 @@ law-properties: $(STAMP)
 
 check: lint types contracts law-check test
 
-# How much of what is there is masked: labelled pictures, a planted set, moving subjects. Each script says what it
-# leaves out where ../shared is absent; the first that holds a bar not ends with an error, after all have run.
+# What a scan says of real files, beside other tools. How much of what is there is masked: labelled pictures, a planted
+# set, moving subjects. Each script says what it leaves out where ../shared is absent; the first that holds a bar not
+# ends with an error, after all have run.
 truth: $(STAMP)
 	@failed=0; for one in $(TRUTHS); do $(BIN)/python scripts/$$one.py || failed=1; done; exit $$failed
 
 bench: $(STAMP)
 	@scripts/set-up-bench "$(PYTHON)" .venv-bench
 	@$(BIN)/python scripts/bench.py
+
+# Readers against inputs that coverage guides (atheris, for maintainers). Findings go to .fuzz/.
+fuzz: $(STAMP)
+	@scripts/set-up-fuzz "$(PYTHON)" $(VENV) .venv-fuzz
+	@.venv-fuzz/bin/python scripts/fuzz_formats.py --seconds $(SECONDS)
 
 # What an attacker gets who knows the rules: homes, tokens, faces, and planted values in every byte.
 attack: $(STAMP)
@@ -66,6 +74,7 @@ attack: $(STAMP)
 # Maintainers: make the locks anew (needs `uv` on the path).
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --all-extras --group dev pyproject.toml -o requirements/lock.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate requirements/fuzz.in -o requirements/fuzz.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --overrides requirements/bench-overrides.txt requirements/bench.in -o requirements/bench.txt
 
 reference: $(STAMP)
