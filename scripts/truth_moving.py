@@ -1,6 +1,6 @@
 """Moving truth: faces and plates that move on their own, with occlusion, change of size, blur, entering, leaving.
 
-    python scripts/truth_moving.py [--clips 3] [--frames 120] [--setting release|fast] [--misses]
+    python scripts/truth_moving.py [--clips 9] [--frames 120] [--setting release|fast] [--misses]
 
 Clips are made anew each time from a seed: faces in the public domain and drawn plates (`carnet.deidentify.planting`)
 before road pictures, H.264 at 1080p30, redacted by the product as a file. A subject counts in a frame where at
@@ -280,7 +280,7 @@ def main() -> int:
     """Measure moving clips and, apart, clips in which only the camera moves."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "--clips", type=int, default=3, help="clips in which subjects move; one more only pans"
+        "--clips", type=int, default=9, help="clips in which subjects move; one more only pans"
     )
     parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)

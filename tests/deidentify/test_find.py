@@ -27,6 +27,12 @@ def test_a_line_in_the_shape_of_a_plate_is_one_and_a_long_one_is_not():
     assert join_plates([], [Box(10, 10, 90, 25, 0.5)], WIDTH, HEIGHT) == []
 
 
+def test_lettering_that_fills_part_of_the_picture_is_no_plate_by_its_text_alone():
+    lettering = Box(300, 300, 475, 180, 0.97)
+    assert join_plates([], [lettering], WIDTH, HEIGHT) == []
+    assert len(join_plates([Box(305, 305, 460, 170, 0.6)], [lettering], WIDTH, HEIGHT)) == 1
+
+
 def test_the_parts_of_a_number_make_one_row():
     left, right, below = Box(100, 100, 40, 26, 0.8), Box(150, 102, 60, 25, 0.75), Box(100, 160, 60, 25, 0.9)
     rows = rows_of([right, below, left])

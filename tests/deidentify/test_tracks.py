@@ -182,3 +182,29 @@ def test_every_frame_comes_out_once_in_order_whatever_was_seen(data):
     for n, found in enumerate(follow(pictures, seen, tuple(cuts))):
         assert all(np.isfinite([one.box.x, one.box.y, one.box.w, one.box.h]).all() for one in found)
         assert all(any(covered(one.box, found) > 0.9 for _ in (0,)) for one in seen.get(n, ()))
+
+
+def test_a_subject_behind_a_post_keeps_its_size():
+    """A post crosses a plate: what the detector sees of it is half a plate, and the whole of it stays masked."""
+    whole, steps = Box(100, 150, 120, 36, 0.9), range(0, 37, 6)
+    pictures = [frame(100 + 3 * index, 150) for index in range(37)]
+    seen = {}
+    for index in steps:
+        x = 100 + 3 * index
+        part = 18 <= index <= 24
+        seen[index] = [Finding("plate", Box(x + (70 if part else 0), 150, 50 if part else 120, 36, 0.9))]
+    masks = follow(pictures, seen)
+    for index in range(37):
+        there = Box(100 + 3 * index, whole.y, whole.w, whole.h, 1)
+        assert covered(there, masks[index]) > 0.95, index
+
+
+def test_a_subject_that_stays_small_is_small_after_some_rounds():
+    pictures = [frame(100, 150) for _ in range(61)]
+    seen = {
+        index: [Finding("plate", Box(100, 150, 120 if index < 12 else 60, 36, 0.9))]
+        for index in range(0, 61, 6)
+    }
+    masks = follow(pictures, seen)
+    assert covered(Box(170, 150, 50, 36, 1), masks[60]) < 0.4
+    assert covered(Box(100, 150, 60, 36, 1), masks[60]) > 0.95

@@ -26,6 +26,8 @@ _PLATE_EDGE = 0.06
 _LARGE_PLATE, _LARGEST_ALONE = 0.006, 0.06
 """Share of the picture from which a plate's text must be seen, and above which nothing is a plate without it."""
 _LEAST_TEXT, _SURE_TEXT, _SHORT_LINE, _LONG_LINE, _SAME_PLATE = 0.15, 0.7, 1.0, 7.5, 0.8
+_LARGEST_LINE = 0.03
+"""Share of the picture above which a line of text alone is no plate: one so near the plate detector finds too."""
 _ROW_GAP, _ROW_ALIKE = 1.5, 0.6
 _SURE_USER, _LARGEST_USER = 0.6, 0.1
 _LEAST_VEHICLE, _LEAST_PERSON = 100, 80
@@ -155,7 +157,8 @@ def join_plates(boxes: Sequence[Box], lines: Sequence[Box], width: int, height: 
             kept.append(box.grown(_PLATE_EDGE))
     for line in rows_of(lines):
         like_a_plate = line.score >= _SURE_TEXT and _SHORT_LINE <= line.w / line.h <= _LONG_LINE
-        if like_a_plate and not any(line.covered_by(one) > _SAME_PLATE for one in kept):
+        large = line.w * line.h > _LARGEST_LINE * width * height
+        if like_a_plate and not large and not any(line.covered_by(one) > _SAME_PLATE for one in kept):
             kept.append(line)
     return kept
 

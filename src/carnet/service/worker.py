@@ -41,6 +41,7 @@ TASKS: dict[str, tuple[str, str]] = {
     "look": ("carnet.service.certifying_tasks", "look"),
     "hold": ("carnet.service.certifying_tasks", "hold"),
     "pictures": ("carnet.service.certifying_tasks", "pictures"),
+    "keys": ("carnet.service.listing_tasks", "keys"),
     "probe": ("carnet.service.tasks", "probe"),
 }
 """The closed list of what a worker does, and where."""

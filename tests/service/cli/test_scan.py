@@ -75,7 +75,7 @@ def test_the_report_is_for_people(folder):
         (["s3://bucket/key"], "local paths only"),
         (["/no/such/place"], "no such file"),
         ([".", "--region", "China"], "ISO 3166-1"),
-        ([], "Missing argument"),
+        ([], "nothing to scan"),
     ],
 )
 def test_wrong_use_is_exit_2(words, said):

@@ -179,7 +179,7 @@ def _companions(folder: Path, cache: dict[Path, dict[str, bytes]]) -> dict[str, 
 
 @app.command()
 def scan(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="Files and folders.")],
+    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Files and folders.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document (scan: v1).")] = False,
     region: Annotated[
         str | None,
@@ -194,6 +194,14 @@ def scan(
         int | None,
         typer.Option(min=1, help="How many vehicles it comes from, where nothing went before (--html)."),
     ] = None,
+    listing: Annotated[
+        list[Path] | None,
+        typer.Option("--listing", metavar="FILE", help="Look at an object listing, by name only."),
+    ] = None,
+    inventory: Annotated[
+        Path | None,
+        typer.Option("--inventory", metavar="FILE", help="Also write the inventory as Parquet (--listing)."),
+    ] = None,
 ) -> None:
     """Say what is in these files, in law: classes, sizes, places, and what could not be read.
 
@@ -201,6 +209,19 @@ def scan(
     """
     if region is not None and region not in COUNTRIES:
         raise InputError("a region is an ISO 3166-1 alpha-2 code such as CN", where="--region")
+    if listing:
+        from carnet.service.cli.scan_listing import scan_listing
+
+        if paths or html is not None or hash_content:
+            raise InputError("a listing is looked at by name only", where="--listing", remedy="give no PATH")
+        scan_listing(listing, inventory, as_json=as_json)
+        return
+    if not paths:
+        raise InputError("nothing to scan", where="PATH", remedy="name a file, a folder or --listing FILE")
+    if inventory is not None:
+        raise InputError(
+            "an inventory is made of a listing", where="--inventory", remedy="give --listing FILE"
+        )
     items: list[tuple[Path, FactSheet]] = []
     asked_as: dict[Path, str] = {}
     started = datetime.now(UTC)
