@@ -3,7 +3,8 @@
 Kinds: `facts` (about a class of data, or the movement as a whole), `safeguard` (an approval, contract or
 assessment that is in force), `presumption` (something the law lets one presume, confirmed), `duty` (evidence
 that something owed before an export was done), `lawbook` (the lawbook that this node decides under), `review`
-(somebody looked at what the check still found in a redacted recording, and says what of it is really left).
+(somebody looked at what the check still found in a redacted recording, and says what of it is really left),
+`certificate` (of `carnet certify`, for a recording whose files it names: its bounds are facts of the pictures).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ KINDS: dict[str, frozenset[str]] = {
     "duty": frozenset({"duty", "evidence"}),
     "lawbook": frozenset({"digest"}),
     "review": frozenset({"recording", "looked_at", "left"}),
+    "certificate": frozenset({"recording", "certificate"}),
 }
+_PICTURES = ("image.exterior", "image.cabin", "image.depth")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LEFT = {"faces_px_max", "plates_px_max"}
 _DEFAULTS = frozenset({"held_in", "origin", "date", "mode"})
@@ -73,6 +76,7 @@ def _check_body(kind: str, body: Mapping[str, Any]) -> None:
             and set(body["left"]) <= _LEFT
             and all(number(one) for one in body["left"].values())
         ),
+        "certificate": lambda: isinstance(body.get("recording"), str) and _is_certificate(body),
     }
     if not good[kind]():
         raise InputError(
@@ -83,6 +87,24 @@ def _check_body(kind: str, body: Mapping[str, Any]) -> None:
 
 def _whole_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_certificate(body: Mapping[str, Any]) -> bool:
+    form = body.get("certificate")
+    if not isinstance(form, Mapping) or form.get("certificate") != "v1":
+        return False
+    batch, bounds = form.get("batch"), form.get("bounds")
+    return (
+        isinstance(batch, list)
+        and all(isinstance(one, Mapping) and isinstance(one.get("out_sha256"), str) for one in batch)
+        and isinstance(bounds, list)
+        and all(isinstance(one, Mapping) and isinstance(one.get("fact"), str) for one in bounds)
+        and all(one.get("value") is None or _is_share(one["value"]) for one in bounds)
+    )
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _texts(value: object) -> bool:
@@ -131,6 +153,8 @@ class Declarations:
             raise InputError("its last day has passed already", where="until", remedy="give a day to come")
         if body["kind"] == "review":
             self._check_review(body["body"]["recording"])
+        if body["kind"] == "certificate":
+            self._check_certificate(body["body"])
         identifier = digest_of(envelope.to_json())
         subject = Subject("declaration", identifier.removeprefix("sha256:"))
         kept = {"declaration": identifier, "kind": body["kind"], "until": body["until"]}
@@ -159,6 +183,8 @@ class Declarations:
             data = body.get("data")
             classes = data if isinstance(data, list) else [data] if data else []
             facts = body.get("facts", {})
+        elif kind == "certificate":
+            classes, facts = [], {one["fact"]: None for one in body["certificate"]["bounds"]}
         elif kind == "presumption":
             # Defaults of the movement's form are presumed too; they are paths, not registered facts.
             classes, facts = (
@@ -187,6 +213,24 @@ class Declarations:
             raise InputError(
                 "a review speaks of a recording whose pictures were redacted and checked",
                 remedy="name the redacted recording",
+            )
+
+    def _check_certificate(self, body: Mapping[str, Any]) -> None:
+        """A certificate speaks of the files that it names by digest, and of no others."""
+        recordings = Recordings(self._node)
+        recording = RecordingId(body["recording"])
+        held = recordings.get(recording)
+        named = {one["out_sha256"].removeprefix("sha256:") for one in body["certificate"]["batch"]}
+        pictured = [
+            one
+            for one, sheet in zip(held.objects, recordings.sheets(recording), strict=True)
+            if any(data.startswith("image") for data in sheet.data)
+        ]
+        if not pictured or any(one.content.removeprefix("sha256:") not in named for one in pictured):
+            raise InputError(
+                "the certificate is of other files than the pictures of this recording",
+                where="certificate.batch",
+                remedy="certify the redacted files that were ingested: carnet certify",
             )
 
     def _in_force(self, day: date, kind: str) -> list[Any]:
@@ -229,6 +273,13 @@ class Declarations:
                 content["facts"].update(body.get("facts", {}))
                 if "persons" in body:
                     content["persons"] = body["persons"]
+        for row in self._in_force(day, "certificate"):
+            body = json.loads(row["body"])
+            if body["recording"] == recording:
+                bounds = {one["fact"]: one["value"] for one in body["certificate"]["bounds"]}
+                for data in _PICTURES:
+                    facts = contents.setdefault(data, {"facts": {}})["facts"]
+                    facts |= {name: value for name, value in bounds.items() if value is not None}
         return Declared(tuple(safeguards), contents, movement_facts)
 
     def confirmed(self, day: date) -> dict[str, Any]:
