@@ -270,13 +270,21 @@ def bench_can_logs() -> None:
     bench_can(line)
 
 
+def bench_scans() -> None:
+    """Scan small messages, camera recordings and small files."""
+    from bench_scan import bench_scan  # beside this file
+
+    heading("scan")
+    bench_scan(line)
+
+
 def main() -> None:
     """Measure everything and print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--small", action="store_true", help=f"ingest {SMALL_MIB} MiB instead of {FULL_MIB}")
     parser.add_argument("--mib", type=int, default=FULL_MIB, help="size of the file that is ingested")
     parser.add_argument(
-        "--only", choices=("decide", "law", "ingest", "can", "redaction"), help="one part alone"
+        "--only", choices=("decide", "law", "ingest", "can", "scan", "redaction"), help="one part alone"
     )
     parser.add_argument("--child", nargs=3, metavar=("NAME", "SOURCE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -290,6 +298,7 @@ def main() -> None:
         "law": bench_law_engine,
         "ingest": lambda: bench_ingest(SMALL_MIB if asked.small else asked.mib),
         "can": bench_can_logs,
+        "scan": bench_scans,
         "redaction": bench_redaction,
     }
     for name, part in parts.items():

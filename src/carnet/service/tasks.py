@@ -41,6 +41,26 @@ def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], pr
     return sheet.to_json()
 
 
+def describe_many(
+    source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress
+) -> list[Any]:
+    """Make the fact sheets of small files that lie one behind the other in the source.
+
+    Parameters: `parts`, name and length of each; the others as for `describe`, for all of them.
+
+    Returns:
+        A sheet each, or None for one that no sheet could be made of: it is for `describe`, which says why.
+    """
+    sheets: list[Any] = []
+    for name, length in parameters["parts"]:
+        data = io.BytesIO(source.read(int(length)))
+        try:
+            sheets.append(describe(data, sink, {**parameters, "name": name}, progress))
+        except Exception:  # noqa: BLE001 - a hostile file may raise anything, and stops no other
+            sheets.append(None)
+    return sheets
+
+
 def redact(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
     """Redact a file. Parameters: `name`, `order`, `companions`, `threads`, `sheet`, else one is made first, `keys`.
 

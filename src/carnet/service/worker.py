@@ -33,6 +33,7 @@ LARGEST_FRAME = 64 << 20
 
 TASKS: dict[str, tuple[str, str]] = {
     "describe": ("carnet.service.tasks", "describe"),
+    "describe_many": ("carnet.service.tasks", "describe_many"),
     "redact": ("carnet.service.tasks", "redact"),
     "layout": ("carnet.service.tasks", "layout"),
     "samples": ("carnet.service.tasks", "samples"),

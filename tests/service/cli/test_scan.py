@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -138,6 +139,62 @@ def test_a_worker_that_is_gone_is_replaced_and_a_file_that_ends_one_is_blocked(f
         assert scanner.describe_file(path, {}, name="drive.log", hash_content=False) == first
     finally:
         scanner.close()
+
+
+def test_small_files_go_together_and_one_that_ends_the_worker_blocks_only_itself(folder, monkeypatch):
+    from carnet.service.cli.scan import Scanner
+    from carnet.service.workers import Worker
+
+    many = folder / "many"
+    many.mkdir()
+    for number in range(5):
+        (many / f"{number}.json").write_text(json.dumps({"speed": number, "lat": 31.2, "lon": 121.4}))
+    (many / "6.bin").write_bytes(bytes(range(256)))
+    (many / "7").symlink_to(many / "1.json")
+    files = [(one, f"many/{one.name}") for one in sorted(many.iterdir())]
+    scanner = Scanner()
+    tasks = []
+    run = Worker.run
+    try:
+        singly = [scanner.describe_file(path, {}, name=name, hash_content=True) for path, name in files]
+
+        def told(self, task, *rest, **named):
+            tasks.append(task)
+            return run(self, task, *rest, **named)
+
+        monkeypatch.setattr(Worker, "run", told)
+        assert scanner.describe_small(files, {}, hash_content=True) == singly
+        assert tasks == ["describe_many"]
+
+        def dies(self, task, source, parameters, **named):
+            if task == "describe_many" or parameters["name"] == "many/3.json":
+                self._process.kill()
+                self._process.wait()
+            return run(self, task, source, parameters, **named)
+
+        monkeypatch.setattr(Worker, "run", dies)
+        again = scanner.describe_small(files, {}, hash_content=True)
+        assert again[3].state == "blocked"
+        assert again[:3] + again[4:] == singly[:3] + singly[4:]
+    finally:
+        scanner.close()
+
+
+def test_a_small_file_that_no_sheet_can_be_made_of_stops_no_other(monkeypatch):
+    from carnet.service import tasks
+
+    whole = tasks.describe
+
+    def fails(source, sink, parameters, progress):
+        if parameters["name"] == "b":
+            raise RecursionError
+        return whole(source, sink, parameters, progress)
+
+    monkeypatch.setattr(tasks, "describe", fails)
+    parts = [("a", 9), ("b", 9), ("c", 9)]
+    made = tasks.describe_many(io.BytesIO(b'{"a": 11}' * 3), io.BytesIO(), {"parts": parts}, lambda *_: None)
+    assert [one is None for one in made] == [False, True, False]
+    assert made[0] == made[2]
 
 
 @pytest.mark.slow

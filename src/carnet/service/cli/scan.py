@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import queue
@@ -10,7 +11,7 @@ import stat
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,9 @@ LARGEST_COMPANION = 16 * 1024 * 1024
 _QUIET_SECONDS = 2.0
 _NARROW = 60
 _MANY_FILES = 500
+# Files of at most so many bytes go to a worker so many at a time: at most 1 MiB.
+_SMALL = 16 * 1024
+_TOGETHER = 64
 
 # What a class means to somebody who has to answer for it; the longest path that covers a class speaks.
 MEANINGS: dict[str, str] = {
@@ -115,19 +119,94 @@ class Scanner:
             "companions": {one: base64.b64encode(data).decode("ascii") for one, data in companions.items()},
             **wishes,
         }
+        return FactSheet.from_json(self._run("describe", source, parameters))
+
+    def _run(self, task: str, source: BinaryIO, parameters: Mapping[str, Any]) -> Any:
         worker = self._idle.get()
         try:
             if worker is None or not worker.alive:
                 worker = Worker()
                 self._workers.append(worker)
-            return FactSheet.from_json(worker.run("describe", source, parameters).result)
+            return worker.run(task, source, parameters).result
         finally:
             self._idle.put(worker)
+
+    def describe_small(
+        self,
+        files: Sequence[tuple[Path, str]],
+        companions: Mapping[str, bytes],
+        *,
+        hash_content: bool,
+        sketch: bool = False,
+    ) -> list[FactSheet]:
+        """Make the fact sheets of small files of one folder: all of them in one task of a worker.
+
+        A file that has grown, that cannot be read, or of which the worker made no sheet is described on its own, and
+        so is each when the worker ends over them: one of them blocks none of the others.
+
+        Args:
+            files: path and name of each.
+            companions: databases beside them, by name.
+            hash_content: put the SHA-256 of their bytes on the sheets.
+            sketch: keep the shapes of tracks.
+        """
+        wishes = {"hash_content": hash_content, "sketch": sketch}
+        found = {path: data for path, _ in files if (data := _small(path)) is not None}
+        sheets: dict[Path, FactSheet] = {}
+        parameters = {
+            "parts": [(name, len(found[path])) for path, name in files if path in found],
+            "companions": {one: base64.b64encode(data).decode("ascii") for one, data in companions.items()},
+            **wishes,
+        }
+        if len(found) > 1:
+            try:
+                made = self._run("describe_many", io.BytesIO(b"".join(found.values())), parameters)
+            except CarnetError:
+                made = []
+            if len(made) == len(found):
+                told = zip(found, made, strict=True)
+                sheets = {path: FactSheet.from_json(one) for path, one in told if one is not None}
+        return [
+            sheets[path] if path in sheets else self.describe_file(path, companions, name=name, **wishes)
+            for path, name in files
+        ]
 
     def close(self) -> None:
         """End the workers."""
         for worker in self._workers:
             worker.close()
+
+
+def _small(path: Path) -> bytes | None:
+    """Give the bytes of a small regular file, else None."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return None
+        with path.open("rb") as source:
+            data = source.read(_SMALL + 1)
+    except OSError:
+        return None
+    return data if len(data) <= _SMALL else None
+
+
+def _bundles(files: Iterable[tuple[Path, str]]) -> Iterator[list[tuple[Path, str]]]:
+    """Put small files of one folder that follow one another together; others stay alone."""
+    held: list[tuple[Path, str]] = []
+    for path, name in files:
+        try:
+            mark = path.lstat()
+            small = stat.S_ISREG(mark.st_mode) and mark.st_size <= _SMALL
+        except OSError:
+            small = False
+        if held and (not small or len(held) >= _TOGETHER or held[0][0].parent != path.parent):
+            yield held
+            held = []
+        if small:
+            held.append((path, name))
+        else:
+            yield [(path, name)]
+    if held:
+        yield held
 
 
 def _blocked(length: int, why: str) -> FactSheet:
@@ -230,24 +309,28 @@ def scan(
     scanner = Scanner()
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            waiting: deque[tuple[Path, Future[FactSheet]]] = deque()
-            for path, name in _files(paths):
-                asked_as[path] = name
+            waiting: deque[tuple[list[tuple[Path, str]], Future[list[FactSheet]]]] = deque()
+
+            def take() -> None:
+                files, sheets = waiting.popleft()
+                items.extend(zip((path for path, _ in files), sheets.result(), strict=True))
+
+            for files in _bundles(_files(paths)):
+                asked_as.update(files)
                 found = pool.submit(
-                    scanner.describe_file,
-                    path,
-                    _companions(path.parent, cache),
-                    name=name,
+                    scanner.describe_small,
+                    files,
+                    _companions(files[0][0].parent, cache),
                     hash_content=hash_content,
                     sketch=html is not None,
                 )
-                waiting.append((path, found))
+                waiting.append((files, found))
                 if len(waiting) >= AT_ONCE * 4:
-                    first, sheet = waiting.popleft()
-                    items.append((first, sheet.result()))
+                    take()
                 if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
                     sys.stderr.write(f"\r{len(items)} files looked at")
-            items += [(path, sheet.result()) for path, sheet in waiting]
+            while waiting:
+                take()
     finally:
         scanner.close()
     if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
