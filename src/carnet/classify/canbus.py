@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carnet.classify.canplaces import KnownMessages
 from carnet.classify.track import Track
-from carnet.formats.can import CanFrame
+from carnet.errors import UnreadableError
+from carnet.formats.can import CanFrame, frame_of_message
 from carnet.formats.can_transport import IsoTp
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import NameClass, class_of_name, class_of_unit, is_frame_word, words
 from carnet.recognise.text import find_vins, recognise, vin_check_digit_holds
+
+if TYPE_CHECKING:
+    from carnet.formats.can_columns import Frames
+    from carnet.formats.runs import Run
 
 UNKNOWN = DataClass("unknown")
 VIN = DataClass("vehicle_id.vin")
@@ -45,6 +50,7 @@ class CanBus:
         self._databases = databases
         self.count = 0
         self._payloads: dict[tuple[int, bool], dict[bytes, None]] = {}
+        self._full: set[int] = set()
         self._positions: dict[tuple[int, bool], list[bytes]] = {}
         self._isotp = (IsoTp(), IsoTp(skip=1))
         self._known = KnownMessages()
@@ -76,6 +82,55 @@ class CanBus:
             whole = protocol.add(frame)
             if whole is not None and len(whole) >= _VIN_LENGTH:
                 self._answer(whole)
+
+    def add_run(self, run: Run) -> int:
+        """Take many messages; what is found is what `add` would find in one after the other.
+
+        Returns:
+            How many are no frames.
+        """
+        from carnet.formats.can_runs import frames_of_run
+
+        found = frames_of_run(run)
+        if found is not None:
+            self._add_frames(found)
+            return 0
+        bad = 0
+        for message in run.messages():
+            try:
+                frame = frame_of_message(message)
+            except UnreadableError:
+                frame = None
+            if frame is None:
+                bad += 1
+            else:
+                self.add(frame)
+        return bad
+
+    def _add_frames(self, frames: Frames) -> None:
+        from carnet.classify.canruns import changed, frames_at, keys_of, of_long_messages
+
+        self.count += len(frames)
+        keys = keys_of(frames)
+        for frame in frames_at(frames, changed(keys, frames, self._full)):
+            key = _key(frame.id, frame.extended)
+            kept = self._payloads.setdefault(key, {})
+            if len(kept) < _MOST_PAYLOADS:
+                kept[frame.data] = None
+            else:
+                self._full.add(key[0] << 1 | key[1])
+        for key in self._with_position:
+            rows = (keys == (key[0] << 1 | key[1])).nonzero()[0]
+            if len(rows):
+                line = self._positions.setdefault(key, [])
+                line += [one.data for one in frames_at(frames, rows[: _MOST_POSITIONS - len(line)])]
+        self._known.add_frames(frames)
+        for protocol in self._isotp:
+            rows = of_long_messages(keys, frames, protocol.skip, protocol.waiting, protocol.room)
+            for frame in frames_at(frames, rows):
+                whole = protocol.add(frame)
+                if whole is not None and len(whole) >= _VIN_LENGTH:
+                    self._answer(whole)
 
     def _answer(self, whole: bytes) -> None:
         for start in _ANSWERS:

@@ -9,19 +9,26 @@ identifiers; they are believed where the time that they send is the time of the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from carnet.classify.track import Track
 from carnet.formats.can import CanFrame
-from carnet.formats.can_transport import J1939, FastPacket, group_of
+from carnet.formats.can_transport import J1939, MANAGEMENT, TRANSFER, FastPacket, group_of
 from carnet.model.factsheet import Certainty, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.text import find_vins, recognise
+
+if TYPE_CHECKING:
+    from carnet.formats.can_columns import Frames
 
 POSITION = DataClass("location.position")
 VIN = DataClass("vehicle_id.vin")
 _VEHICLE, _PLACE, _DRIVER, _ECU, _COMPONENT = 65260, 65267, 65131, 64965, 65259
 _RAPID, _FIX, _SHIP, _BOAT, _PRODUCT = 129025, 129029, 129038, 129039, 126996
 _FAST = frozenset({_FIX, _SHIP, _BOAT, _PRODUCT})
+# What a classic frame can mean something in: the others need more bytes than eight.
+_MEANT = (_PLACE, _RAPID, *sorted(_FAST), MANAGEMENT, TRANSFER)
+_TO_ALL = 240
 _LETTERS_OF_VIN = 17
 _MOST_TRACKS = 64
 _MOST_POINTS = 1_000_000
@@ -85,6 +92,25 @@ class KnownMessages:
         message = self._j1939.add(frame)
         if message is not None:
             self._group(*message)
+
+    def add_frames(self, frames: Frames) -> None:
+        """Take many classic frames: those that can mean something here one by one."""
+        import numpy as np
+
+        from carnet.classify.canruns import frames_at
+
+        group = frames.id >> 8 & 0x3FF00
+        group = np.where((frames.id >> 16 & 0xFF) < _TO_ALL, group, group | frames.id >> 8 & 0xFF)
+        chosen = frames.extended & np.isin(group, _MEANT)
+        first = frames.data[:, 0] & 1 == 1
+        sends_time = ~frames.extended & first & (frames.length == 6) & (frames.time_ns > _KNOWN_TIME_NS)  # noqa: PLR2004 -- as in `_receiver`
+        if sends_time.any():
+            places = np.unique(frames.id[sends_time] + 1)
+            chosen |= sends_time | (~frames.extended & np.isin(frames.id, places))
+        if self._receivers:
+            chosen |= ~frames.extended & np.isin(frames.id, np.array(sorted(self._receivers), np.int64))
+        for frame in frames_at(frames, np.flatnonzero(chosen)):
+            self.add(frame)
 
     def _place(self, rule: str, sender: int, latitude: float, longitude: float) -> None:
         line = self._lines.get((rule, sender))

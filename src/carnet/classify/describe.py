@@ -25,8 +25,10 @@ from carnet.formats import open_recording
 from carnet.formats.archive_read import ArchiveReader
 from carnet.formats.can import frame_of_message
 from carnet.formats.can_databases import database_form, load_database
+from carnet.formats.mcap_read import McapReader
 from carnet.formats.picture import decode_picture
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
+from carnet.formats.runs import Run
 from carnet.formats.sniff import HEAD_BYTES, length_of
 from carnet.model.factsheet import (
     Certainty,
@@ -120,11 +122,14 @@ def _described(
         return replace(sheet, outside=(*_outside(name, reader, []), *sheet.outside))
     databases = _Databases(companions)
     work: dict[int, _Work] = {}
-    for message in reader.messages():
-        key = message.stream.number
+    for some in reader.runs() if isinstance(reader, McapReader) else reader.messages():
+        key = some.stream.number
         if key not in work:
-            work[key] = _start(message.stream, databases)
-        _take(work[key], message)
+            work[key] = _start(some.stream, databases)
+        if isinstance(some, Run):
+            _take_run(work[key], some)
+        else:
+            _take(work[key], some)
     for stream in reader.streams:
         work.setdefault(stream.number, _start(stream, databases))
     tools: dict[str, Tool] = {}
@@ -227,6 +232,22 @@ def _take(work: _Work, message: Message) -> None:
         work.fields.add(message)
     elif work.stream.kind in {"pictures", "picture"} and stands_alone(message):
         work.pictures.offer(message if work.pictures.wants() else None)
+
+
+def _take_run(work: _Work, run: Run) -> None:
+    """Take many messages of one stream."""
+    if work.bus is None and not isinstance(work.fields, MessageStream):
+        for message in run.messages():
+            _take(work, message)
+        return
+    first = int(run.log_time_ns.min())
+    work.count += len(run)
+    work.first_ns = first if work.first_ns is None else min(work.first_ns, first)
+    work.last_ns = max(work.last_ns, int(run.log_time_ns.max()))
+    if work.bus is not None:
+        work.bad += work.bus.add_run(run)
+    elif isinstance(work.fields, MessageStream):
+        work.fields.add_run(run)
 
 
 def _finish(

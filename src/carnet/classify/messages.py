@@ -28,7 +28,9 @@ from carnet.classify.schemas import (
 from carnet.classify.track import Track
 from carnet.errors import UnreadableError
 from carnet.formats.cdr import Codec, codec, value_at
+from carnet.formats.cdr_columns import ColumnReader, Columns
 from carnet.formats.reader import Message, Stream
+from carnet.formats.runs import Run
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import class_of_name, is_accuracy
@@ -40,6 +42,8 @@ UNKNOWN = DataClass("unknown")
 POSITION = DataClass("location.position")
 TRAJECTORY = DataClass("location.trajectory")
 _HEAVY = 64 * 1024
+# Fewer messages than these are not worth columns.
+_FEW = 8
 # So many are listed; so many are named in law, those that are not listed by class.
 _MOST_FIELDS = 500
 _MOST_PATHS = 20_000
@@ -89,6 +93,8 @@ class MessageStream:
         self.bad = 0
         self.note: str | None = None
         self._codec: Codec | None = None
+        self._wanted: tuple[str, ...] = ()
+        self._columns: ColumnReader | None = None
         self._paths: list[str] = []
         self._beyond = False
         self._said: dict[str, dict[Hit, None]] = {}
@@ -109,6 +115,11 @@ class MessageStream:
             else:
                 self._paths = [one.path for one in self._codec.fields][:_MOST_FIELDS]
                 self._pair_names(self._paths)
+                fields = self._codec.fields[:_MOST_FIELDS]
+                self._wanted = tuple(
+                    one.path for one in fields if not one.array and not is_framework(one.path)
+                )
+                self._columns = ColumnReader(self._codec, frozenset(self._wanted))
         elif stream.encoding != "json":
             self.note = "a stream is in an encoding that carnet does not open"
 
@@ -152,6 +163,42 @@ class MessageStream:
                 if len(line) < MOST_SAMPLES:
                     line.append(number)
 
+    def add_run(self, run: Run) -> None:
+        """Take many messages; what is found is what `add` would find in one after the other."""
+        if not self.readable:
+            self.count += len(run)
+            return
+        if is_known(self.stream.schema):
+            light = run.ends - run.starts <= _HEAVY
+            if not light.all():
+                self.count += len(run) - int(light.sum())
+                run = run.only(light)
+        columns = self._columns.read(run) if self._columns is not None and len(run) >= _FEW else None
+        if columns is None or not self._add_columns(columns):
+            for message in run.messages():
+                self.add(message)
+        else:
+            self.count += len(run)
+
+    def _add_columns(self, columns: Columns) -> bool:
+        """Take values by column; False, and nothing taken, where texts are numbers."""
+        distinct = {path: tuple(dict.fromkeys(texts)) for path, texts in columns.texts.items()}
+        if any(_number(one) is not None for texts in distinct.values() for one in texts):
+            return False
+        for latitude, longitude, track in self._pairs:
+            if latitude in columns.numbers and longitude in columns.numbers:
+                track.add_many(columns.numbers[latitude], columns.numbers[longitude])
+        for path in self._wanted:
+            if path in distinct:
+                # What receivers say counts each time, other texts once.
+                spoken = any(one[:1] in _RECEIVERS for one in distinct[path])
+                for text in columns.texts[path] if spoken else distinct[path]:
+                    self._text(path, text)
+            elif path in columns.numbers:
+                line = self._numbers.setdefault(path, [])
+                line += columns.numbers[path][: MOST_SAMPLES - len(line)].tolist()
+        return True
+
     def _text(self, path: str, value: str) -> None:
         if value[:1] in _RECEIVERS and is_line(value):
             place = place_of(value)
@@ -172,11 +219,9 @@ class MessageStream:
             except UnreadableError:
                 return None
             result = {}
-            for one in self._codec.fields[:_MOST_FIELDS]:
-                if one.array or is_framework(one.path):
-                    continue
+            for path in self._wanted:
                 try:
-                    result[one.path] = value_at(value, one.path)
+                    result[path] = value_at(value, path)
                 except AttributeError:
                     continue
             return result

@@ -92,6 +92,7 @@ class Track:
         a, b = latitudes[fix], longitudes[fix]
         if not len(a):
             return
+        self._draw(a, b)
         if self._last is not None:
             a, b = np.concatenate(([self._last[0]], a)), np.concatenate(([self._last[1]], b))
         else:
@@ -104,6 +105,22 @@ class Track:
         cells = np.stack((np.floor(a * _CELL), np.floor(b * _CELL)), axis=1).astype(np.int64)
         for (row, column), at in zip(*_first_of(cells), strict=True):
             self._cells.setdefault((int(row), int(column)), (float(a[at]), float(b[at])))
+
+    def _draw(self, latitudes: NDArray[Any], longitudes: NDArray[Any]) -> None:
+        """Keep some of the points that come next, for the sketch."""
+        at = -self.points % self._every
+        while at < len(latitudes):
+            room = 2 * _SKETCH_POINTS + 1 - len(self._line)
+            some = slice(at, at + room * self._every, self._every)
+            kept = list(zip(latitudes[some].tolist(), longitudes[some].tolist(), strict=True))
+            self._line += kept
+            at += len(kept) * self._every
+            if len(self._line) > 2 * _SKETCH_POINTS:
+                # The last that was kept is number `2 * _SKETCH_POINTS` times the step: it stays.
+                last = self.points + at - self._every
+                del self._line[1::2]
+                self._every *= 2
+                at = -(-(last + 1) // self._every) * self._every - self.points
 
     @property
     def km(self) -> float:

@@ -116,3 +116,26 @@ def mask_planes(
                 ),
             )
     return len(areas)
+
+
+def copy_masked(
+    target: Iterable[NDArray[Any]],
+    source: Iterable[NDArray[Any]],
+    chroma: tuple[int, int],
+    boxes: Iterable[Box],
+    size: tuple[int, int],
+) -> None:
+    """Copy a frame's three planes and mask boxes in the copy: a decoder may still need its own frame.
+
+    Args:
+        target: planes of the copy, brightness first.
+        source: planes of the frame.
+        chroma: how many pixels across and down share one sample of colour.
+        boxes: in pixels of the frame.
+        size: width and height of the frame.
+    """
+    planes = list(target)
+    for plane, pixels in zip(planes, source, strict=True):
+        plane[...] = pixels
+    steps = ((1, 1), chroma, chroma)
+    mask_planes(((plane, *step) for plane, step in zip(planes, steps, strict=True)), boxes, *size)

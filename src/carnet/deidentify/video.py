@@ -17,7 +17,7 @@ from typing import IO, Any, BinaryIO, Literal
 
 from carnet.deidentify.find import Finder, Finding
 from carnet.deidentify.flow import Small, is_cut, small
-from carnet.deidentify.masks import mask_planes
+from carnet.deidentify.masks import copy_masked
 from carnet.deidentify.order import Outcome, RedactionOrder, Region
 from carnet.deidentify.plan import is_dropped, stream_classes
 from carnet.deidentify.tracks import Tracker
@@ -294,19 +294,13 @@ def _masked(frame: Any, found: tuple[Finding, ...]) -> Any:
     import av
 
     made = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    planes = planes_of(made)
-    # The decoder may still need its own frame for the next ones.
-    for plane, pixels in zip(planes, planes_of(frame), strict=True):
-        plane[...] = pixels
-    if found:
-        across, down = PIXEL_FORMATS[frame.format.name]
-        sizes = ((1, 1), (across, down), (across, down))
-        mask_planes(
-            ((plane, *size) for plane, size in zip(planes, sizes, strict=True)),
-            (one.box for one in found),
-            frame.width,
-            frame.height,
-        )
+    copy_masked(
+        planes_of(made),
+        planes_of(frame),
+        PIXEL_FORMATS[frame.format.name],
+        [one.box for one in found],
+        (frame.width, frame.height),
+    )
     made.pts, made.time_base = frame.pts, frame.time_base
     made.color_range, made.colorspace = frame.color_range, frame.colorspace
     return made

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carnet.deidentify.find import Finding
-from carnet.deidentify.masks import mask_planes
+from carnet.deidentify.masks import copy_masked
 from carnet.detectors.box import Picture
 from carnet.errors import RedactionError, UnreadableError
 from carnet.formats.image_message import ImageMessage
@@ -217,15 +217,12 @@ def _masked(frame: Any, found: tuple[Finding, ...]) -> Any:
     """Give a frame with findings masked: its planes and colours, and nothing else of the old one."""
 
     def fill(planes: list[NDArray[np.uint8]]) -> None:
-        for plane, old in zip(planes, _planes(frame), strict=True):
-            plane[...] = old
-        across, down = PIXEL_FORMATS[frame.format.name]
-        sizes = ((1, 1), (across, down), (across, down))
-        mask_planes(
-            ((plane, *size) for plane, size in zip(planes, sizes, strict=True)),
-            (one.box for one in found),
-            frame.width,
-            frame.height,
+        copy_masked(
+            planes,
+            _planes(frame),
+            PIXEL_FORMATS[frame.format.name],
+            [one.box for one in found],
+            (frame.width, frame.height),
         )
 
     return _fresh(shape_of(frame), fill)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from carnet.errors import UnreadableError
-from carnet.formats.reader import Message, OutsideText, Reader, Stream
+from carnet.formats.reader import GatheringReader, Message, OutsideText, Stream
 
 _LINE = re.compile(
     rb"\((\d{1,12})\.(\d{1,9})\)[ \t]+(\S{1,64})[ \t]+([0-9A-Fa-f]{3,8})#(#[0-9A-Fa-f]|R[0-9A-Fa-f]?)?"
@@ -112,7 +112,7 @@ def _frame_of_cdr(message: Message) -> CanFrame:
     return CanFrame(message.log_time_ns, number, extended, b"" if empty else payload[:dlc])
 
 
-class CandumpReader(Reader):
+class CandumpReader(GatheringReader):
     """A candump log: one stream a bus; a message's bytes are its line."""
 
     format = "candump"
@@ -120,19 +120,6 @@ class CandumpReader(Reader):
     def __init__(self, source: BinaryIO) -> None:
         super().__init__()
         self._source = source
-        self._buses: dict[str, Stream] = {}
-        self._outside: list[OutsideText] = []
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """One stream a bus, in order of appearance."""
-        self._read_all()
-        return tuple(self._buses.values())
-
-    def outside(self) -> tuple[OutsideText, ...]:
-        """Lines that are not frames: comments, or damage."""
-        self._read_all()
-        return tuple(self._outside)
 
     def messages(self) -> Iterator[Message]:
         """Give every frame in the order of its line."""
@@ -148,8 +135,8 @@ class CandumpReader(Reader):
                         outside.append(OutsideText("line that is no frame", "", line))
                 continue
             bus, frame = found
-            stream = self._buses.setdefault(
-                bus, Stream(bus, "can", encoding="candump", number=len(self._buses))
+            stream = self._streams.setdefault(
+                bus, Stream(bus, "can", encoding="candump", number=len(self._streams))
             )
             count += 1
             yield Message(stream, frame.time_ns, frame.time_ns, line.rstrip(b"\r\n"), count)
@@ -157,5 +144,5 @@ class CandumpReader(Reader):
             self.lose(f"{bad} lines are not frames")
         if not count:
             self.block("the log holds no frame")
-        self._outside = outside
+        self._outside = dict.fromkeys(outside)
         self._complete = True

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from carnet.formats.can import frame_bytes
-from carnet.formats.reader import Message, OutsideText, Reader, Stream
+from carnet.formats.reader import GatheringReader, Message, OutsideText, Stream
 
 LONGEST_LINE = 8192
 _MOST_OUTSIDE = 1000
@@ -34,30 +34,17 @@ def frame(
     return frame_bytes(number, data, extended=wide, remote=remote, error=error)
 
 
-class FrameLog(Reader):
+class FrameLog(GatheringReader):
     """A log of frames: one stream a bus."""
 
     def __init__(self, source: BinaryIO) -> None:
         super().__init__()
         self._source = source
-        self._buses: dict[str, Stream] = {}
-        self._outside: dict[OutsideText, None] = {}
         self._bad = 0
 
     @abstractmethod
     def _entries(self) -> Iterator[Logged]:
         """Give every frame; what is none goes to `_text` or `_skip`."""
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """One stream a bus, in order of appearance."""
-        self._read_all()
-        return tuple(self._buses.values())
-
-    def outside(self) -> tuple[OutsideText, ...]:
-        """Remarks, texts, and lines that are no frames."""
-        self._read_all()
-        return tuple(self._outside)
 
     def _lines(self) -> Iterator[bytes]:
         self._source.seek(0)
@@ -82,9 +69,9 @@ class FrameLog(Reader):
         """Give every frame in the order of the log."""
         self._bad = count = 0
         for bus, time_ns, data in self._entries():
-            stream = self._buses.get(bus)
+            stream = self._streams.get(bus)
             if stream is None:
-                stream = self._buses[bus] = Stream(bus, "can", encoding="frame", number=len(self._buses))
+                stream = self._streams[bus] = Stream(bus, "can", encoding="frame", number=len(self._streams))
             count += 1
             time = min(max(time_ns, 0), _LATEST_NS)
             yield Message(stream, time, time, data, count)

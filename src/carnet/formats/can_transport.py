@@ -44,6 +44,24 @@ class IsoTp:
         self._skip = skip
         self._open: dict[tuple[int, bool, bytes], tuple[int, bytearray, int]] = {}
 
+    @property
+    def skip(self) -> int:
+        """Bytes before the protocol's own."""
+        return self._skip
+
+    @property
+    def waiting(self) -> tuple[int, ...]:
+        """The messages that are not whole, each a number: identifier, a bit for 29 bits, the address byte if any."""
+        return tuple(
+            number << 1 | extended if not self._skip else (number << 1 | extended) << 8 | address[0]
+            for number, extended, address in self._open
+        )
+
+    @property
+    def room(self) -> int:
+        """How many more messages may be open at once."""
+        return _MOST_OPEN - len(self._open)
+
     def add(self, frame: CanFrame) -> bytes | None:
         """Take a frame; give a message once it is whole, else None."""
         data = frame.data[self._skip :]

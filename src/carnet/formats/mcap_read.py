@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
+from carnet.formats.runs import Run, runs_of
 
 MAGIC = b"\x89MCAP0\r\n"
 LONGEST_RECORD = 2 * 1024**3
@@ -23,7 +24,14 @@ LONGEST_CHUNK = 1024**3
 HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK = 1, 2, 3, 4, 5, 6
 ATTACHMENT, STATISTICS, METADATA, DATA_END = 9, 11, 12, 15
 _RECORD = struct.Struct("<BQ")
+_RECORD_OF = struct.Struct("<BQH")
 _MESSAGE = struct.Struct("<HIQQ")
+_FOOTER = struct.Struct("<BQQQI")
+_DATA_END = struct.Struct("<BQI")
+# Messages are handed on in pieces of so many; smaller pieces are put together up to so many bytes.
+_MOST_TOGETHER = 1 << 16
+_TOGETHER = 1 << 20
+_Piece = tuple["bytes | memoryview[int]", list[int], list[int]]
 
 IMAGE_SCHEMAS = frozenset(
     {
@@ -96,13 +104,14 @@ class _Fields:
         return table
 
 
-def decompress(kind: str, data: bytes, length: int) -> bytes:
+def decompress(kind: str, data: bytes | memoryview[int], length: int) -> bytes | memoryview[int]:
     """Give a chunk's records; raises `McapError` when they are not `length` bytes or the kind is unknown."""
     if length > LONGEST_CHUNK:
         raise McapError(f"a chunk says it holds {length} bytes; carnet opens at most {LONGEST_CHUNK}")
     import lz4.frame
     import zstandard
 
+    records: bytes | memoryview[int]
     try:
         if kind == "":
             records = data
@@ -152,6 +161,30 @@ class McapReader(Reader):
 
     def messages(self) -> Iterator[Message]:
         """Give every whole message in file order."""
+        for data, starts, ends in self._pieces():
+            for start, end in zip(starts, ends, strict=True):
+                number, sequence, log_time, publish_time = _MESSAGE.unpack_from(data, start)
+                payload = bytes(data[start + _MESSAGE.size : end])
+                yield Message(self._channels[number], log_time, publish_time, payload, sequence)
+
+    def runs(self) -> Iterator[Run]:
+        """Give every whole message, many at once: each channel's in file order, channels by turns."""
+        held: list[_Piece] = []
+        size = 0
+        for piece in self._pieces():
+            if len(piece[0]) >= _TOGETHER:
+                yield from runs_of(self._channels, *piece)
+                continue
+            held.append(piece)
+            size += len(piece[0])
+            if size >= _TOGETHER:
+                yield from runs_of(self._channels, *_joined(held))
+                held, size = [], 0
+        if held:
+            yield from runs_of(self._channels, *_joined(held))
+
+    def _pieces(self) -> Iterator[_Piece]:
+        """Give buffers with the places of the messages in them, in file order."""
         self._source.seek(0)
         self._channels.clear()
         self.schemas.clear()
@@ -170,8 +203,8 @@ class McapReader(Reader):
                 self.block(self.reason or "the file holds no message and no channel")
         self._complete = True
 
-    def _records(self) -> Iterator[Message]:
-        crc = zlib.crc32(MAGIC)
+    def _records(self) -> Iterator[_Piece]:
+        crc = zlib.crc32(MAGIC) if self._says_crc() else None
         ended = False
         while True:
             head = self._source.read(_RECORD.size)
@@ -196,27 +229,66 @@ class McapReader(Reader):
             try:
                 if opcode == DATA_END:
                     expected = int.from_bytes(content[:4], "little")
+                    if expected and crc is None:
+                        crc = self._crc_until(self._source.tell() - _RECORD.size - length)
                     if expected and expected != crc:
                         self.lose("the CRC of the data section is wrong")
                     ended = True
                 elif not ended:
-                    crc = zlib.crc32(content, zlib.crc32(head, crc))
+                    if crc is not None:
+                        crc = zlib.crc32(content, zlib.crc32(head, crc))
                     yield from self._record(opcode, content)
                 elif opcode == STATISTICS:
                     self._check_count(content)
             except McapError as error:
                 self.lose(f"{error}: it was not read")
 
+    def _says_crc(self) -> bool:
+        """Look ahead whether the file keeps a CRC of its data section; leaves the source behind the magic.
+
+        Most writers keep none, and then nobody need calculate it. Where this is not told, there may be one.
+        """
+        end = self._source.seek(0, io.SEEK_END)
+        footer = end - len(MAGIC) - _FOOTER.size
+        says = True
+        if footer > len(MAGIC):
+            self._source.seek(footer)
+            opcode, length, summary = _FOOTER.unpack(self._source.read(_FOOTER.size))[:3]
+            place = (summary or footer) - _DATA_END.size
+            if (opcode, length) == (FOOTER, _FOOTER.size - _RECORD.size) and len(MAGIC) <= place < footer:
+                self._source.seek(place)
+                says = self._source.read(_DATA_END.size) != _DATA_END.pack(DATA_END, 4, 0)
+        self._source.seek(len(MAGIC))
+        return says
+
+    def _crc_until(self, end: int) -> int:
+        """Calculate the CRC of the file's first bytes, where looking ahead was told that none would be needed."""
+        back = self._source.tell()
+        self._source.seek(0)
+        crc = 0
+        while end > 0 and (piece := self._source.read(min(end, _TOGETHER))):
+            crc = zlib.crc32(piece, crc)
+            end -= len(piece)
+        self._source.seek(back)
+        return crc
+
     def _check_count(self, content: bytes) -> None:
         if int.from_bytes(content[:8], "little") != self._count:
             self.lose("the file's own count of messages is not what was found")
 
-    def _record(self, opcode: int, content: bytes) -> Iterator[Message]:
+    def _record(self, opcode: int, content: bytes) -> Iterator[_Piece]:
         if opcode == MESSAGE:
-            yield self._message(content)
+            self._check_message(content)
+            self._count += 1
+            yield content, [0], [len(content)]
         elif opcode == CHUNK:
             yield from self._chunk(content)
-        elif opcode == SCHEMA:
+        else:
+            self._other(opcode, content)
+
+    def _other(self, opcode: int, content: bytes) -> None:
+        """Take a record that is neither a message nor a chunk."""
+        if opcode == SCHEMA:
             fields = _Fields(content)
             number = fields.number(2)
             name, encoding = fields.text(), fields.text()
@@ -280,44 +352,65 @@ class McapReader(Reader):
             OutsideText("attachment", name, data[:LONGEST], kind, whole=len(data) <= LONGEST)
         )
 
-    def _message(self, content: bytes) -> Message:
+    def _check_message(self, content: bytes) -> None:
         if len(content) < _MESSAGE.size:
             raise McapError("a message is shorter than its header")
-        number, sequence, log_time, publish_time = _MESSAGE.unpack_from(content)
-        stream = self._channels.get(number)
-        if stream is None:
+        if int.from_bytes(content[:2], "little") not in self._channels:
             raise McapError("a message names a channel that the file does not hold")
-        self._count += 1
-        return Message(stream, log_time, publish_time, content[_MESSAGE.size :], sequence)
 
-    def _chunk(self, content: bytes) -> Iterator[Message]:
+    def _chunk(self, content: bytes) -> Iterator[_Piece]:
         fields = _Fields(content)
         fields.take(16)
         length, expected = fields.number(8), fields.number(4)
         kind = fields.text()
-        records = decompress(kind, fields.take(fields.number(8)), length)
+        size = fields.number(8)
+        packed = memoryview(content)[fields.at : fields.at + size]
+        if len(packed) != size:
+            raise McapError("a record is shorter than its fields")
+        records = decompress(kind, packed, length)
         if expected and zlib.crc32(records) != expected:
             # Damaged records may still parse, into values that nobody recorded: none of them is used.
             raise McapError("the CRC of a chunk is wrong")
         yield from self._inner(records)
 
-    def _inner(self, records: bytes) -> Iterator[Message]:
+    def _inner(self, records: bytes | memoryview[int]) -> Iterator[_Piece]:
+        """Walk through the records of a chunk; what the chunk's end cuts raises when all before is given."""
         at, end = 0, len(records)
-        while at < end:
-            if end - at < _RECORD.size:
-                raise McapError("a chunk ends within a record")
-            opcode, length = _RECORD.unpack_from(records, at)
+        starts: list[int] = []
+        ends: list[int] = []
+        channels, unpack = self._channels, _RECORD_OF.unpack_from
+        while end - at >= _RECORD.size:
+            if end - at >= _RECORD_OF.size:
+                opcode, length, number = unpack(records, at)
+            else:
+                (opcode, length), number = _RECORD.unpack_from(records, at), None
             at += _RECORD.size
             if length > end - at:
-                raise McapError("a chunk ends within a record")
-            content = records[at : at + length]
+                break
+            if opcode == MESSAGE and length >= _MESSAGE.size and number in channels:
+                starts.append(at)
+                ends.append(at + length)
+                if len(starts) >= _MOST_TOGETHER:
+                    self._count += len(starts)
+                    yield records, starts, ends
+                    starts, ends = [], []
+            elif opcode != CHUNK:
+                content = bytes(records[at : at + length])
+                try:
+                    if opcode == MESSAGE:
+                        self._check_message(content)
+                    else:
+                        self._other(opcode, content)
+                except McapError as error:
+                    self.lose(f"{error}: it was not read")
             at += length
-            try:
-                yield from self._record(opcode, content) if opcode != CHUNK else ()
-            except McapError as error:
-                self.lose(f"{error}: it was not read")
+        if starts:
+            self._count += len(starts)
+            yield records, starts, ends
+        if at < end:
+            raise McapError("a chunk ends within a record")
 
-    def _cut_chunk(self, content: bytes) -> Iterator[Message]:
+    def _cut_chunk(self, content: bytes) -> Iterator[_Piece]:
         """Keep the whole messages of an uncompressed or zstd chunk that the file's end cuts."""
         import zstandard
 
@@ -337,3 +430,17 @@ class McapReader(Reader):
             yield from self._inner(rest)
         except (McapError, zstandard.ZstdError):
             return
+
+
+def _joined(pieces: list[_Piece]) -> _Piece:
+    """Put small buffers together."""
+    if len(pieces) == 1:
+        return pieces[0]
+    starts: list[int] = []
+    ends: list[int] = []
+    at = 0
+    for data, begins, stops in pieces:
+        starts += [at + one for one in begins]
+        ends += [at + one for one in stops]
+        at += len(data)
+    return b"".join([data for data, _, _ in pieces]), starts, ends

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from carnet.formats.packets import Network, kind_of
-from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
+from carnet.formats.reader import LONGEST, GatheringReader, Message, OutsideText, Stream
 
 PCAP, PCAPNG = "pcap", "pcapng"
 _MAGICS = {
@@ -38,7 +38,7 @@ _STREAMS: dict[str, tuple[str, str | None]] = {
 }
 
 
-class PcapReader(Reader):
+class PcapReader(GatheringReader):
     """A capture: streams of lidar packets, of inertial ones, of texts, and of what nobody knows."""
 
     def __init__(self, source: BinaryIO, companions: Mapping[str, bytes]) -> None:
@@ -48,19 +48,6 @@ class PcapReader(Reader):
         magic = source.read(4)
         self.format = PCAPNG if magic == _NG else PCAP
         self._ports = _ports(companions)
-        self._streams: dict[str, Stream] = {}
-        self._outside: list[OutsideText] = []
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The streams seen."""
-        self._read_all()
-        return tuple(self._streams.values())
-
-    def outside(self) -> tuple[OutsideText, ...]:
-        """Addresses of devices, names, comments and secrets of the capture."""
-        self._read_all()
-        return tuple(self._outside)
 
     def messages(self) -> Iterator[Message]:
         """Give every packet in file order."""
@@ -88,7 +75,7 @@ class PcapReader(Reader):
             yield Message(stream, time_ns, time_ns, json.dumps(said).encode(), count)
         if network.addresses:
             text = " ".join(network.addresses)
-            self._outside.append(OutsideText("addresses of packets", "", text.encode()))
+            self._outside[OutsideText("addresses of packets", "", text.encode())] = None
         if cut:
             self.lose(f"{cut} packets were cut when they were captured")
         if count == empty:
@@ -196,7 +183,7 @@ class PcapReader(Reader):
 
     def _put(self, one: OutsideText) -> None:
         if len(self._outside) < _MOST_OUTSIDE:
-            self._outside.append(one)
+            self._outside[one] = None
         else:
             self.lose("more is written beside the packets than is looked at")
 

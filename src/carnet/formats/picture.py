@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carnet.errors import UnreadableError
 from carnet.formats.exif import read_exif
 from carnet.formats.raster import MOST_PIXELS, RASTERS, decode_raster
-from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
+from carnet.formats.reader import LONGEST, StillReader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,15 +78,11 @@ def decode_picture(data: bytes | memoryview[int], form: str) -> NDArray[Any]:
     return picture
 
 
-class PictureReader(Reader):
+class PictureReader(StillReader):
     """A JPEG or PNG file; the one message is the whole file, its times are 0: the file has no clock."""
 
     def __init__(self, source: BinaryIO, form: str, length: int) -> None:
-        super().__init__()
-        self.format = form
-        self._outside: list[OutsideText] = []
-        self.width = self.height = 0
-        self._data = b""
+        super().__init__(form)
         if length > 1024**3:
             self.block("the picture file is larger than 1 GiB")
             return
@@ -101,24 +96,6 @@ class PictureReader(Reader):
                 self.height, self.width = decode_picture(self._data, form).shape[:2]
             except UnreadableError as error:
                 self.block(error.what)
-        self._stream = Stream("picture", "picture", form, encoding=form)
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The one stream, unless the file is blocked."""
-        return () if self._blocked else (self._stream,)
-
-    def messages(self) -> Iterator[Message]:
-        """Give the whole file as one message."""
-        if not self._blocked:
-            yield Message(self._stream, 0, 0, self._data)
-
-    def outside(self) -> tuple[OutsideText, ...]:
-        """Give comments, EXIF, XMP, text chunks, thumbnails and bytes behind the end."""
-        return tuple(self._outside)
-
-    def _put(self, where: str, data: bytes, kind: str = "text", name: str = "") -> None:
-        self._outside.append(OutsideText(where, name, data[:LONGEST], kind, whole=len(data) <= LONGEST))
 
     def _exif(self, data: bytes) -> None:
         found = read_exif(data)

@@ -7,13 +7,12 @@ Of an animation or of several pages the first picture is looked at, and the file
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import BinaryIO
 
 from carnet.errors import UnreadableError
 from carnet.formats.exif import read_exif
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, chunks_of, decode_raster, header_of
-from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
+from carnet.formats.reader import StillReader
 
 _COMMENT = re.compile(rb"#([^\r\n]*)")
 _WEBP_PIXELS = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
@@ -21,16 +20,11 @@ _IMAGE, _EXTENSION, _END = 0x2C, 0x21, 0x3B
 _COMMENTS, _TEXTS, _APPLICATION, _CONTROL = 0xFE, 0x01, 0xFF, 0xF9
 
 
-class RasterReader(Reader):
+class RasterReader(StillReader):
     """A picture file; the one message is the whole file, its times are 0: the file has no clock."""
 
     def __init__(self, source: BinaryIO, form: str, length: int) -> None:
-        super().__init__()
-        self.format = form
-        self._outside: list[OutsideText] = []
-        self._data = b""
-        self.width = self.height = 0
-        self._stream = Stream("picture", "picture", form, encoding=form)
+        super().__init__(form)
         if length > 1024**3:
             self.block("the picture file is larger than 1 GiB")
             return
@@ -41,23 +35,6 @@ class RasterReader(Reader):
                 self.height, self.width = decode_raster(self._data, form).shape[:2]
         except UnreadableError as error:
             self.block(error.what)
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """The one stream, unless the file is blocked."""
-        return () if self._blocked else (self._stream,)
-
-    def messages(self) -> Iterator[Message]:
-        """Give the whole file as one message."""
-        if not self._blocked:
-            yield Message(self._stream, 0, 0, self._data)
-
-    def outside(self) -> tuple[OutsideText, ...]:
-        """Give comments, EXIF, XMP, places and bytes behind the end."""
-        return tuple(self._outside)
-
-    def _put(self, where: str, data: bytes, kind: str = "text", name: str = "") -> None:
-        self._outside.append(OutsideText(where, name, data[:LONGEST], kind, whole=len(data) <= LONGEST))
 
     def _after(self, end: int) -> None:
         if self._data[end:].strip(b"\x00 \t\r\n"):

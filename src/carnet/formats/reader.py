@@ -141,6 +141,55 @@ class Reader(ABC):
         return self._blocked or ("; ".join(self._lost) or None)
 
 
+class GatheringReader(Reader):
+    """A reader that learns of streams and of what lies outside while it reads: both are asked after the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._streams: dict[str, Stream] = {}
+        self._outside: dict[OutsideText, None] = {}
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams, in order of appearance."""
+        self._read_all()
+        return tuple(self._streams.values())
+
+    def outside(self) -> tuple[OutsideText, ...]:
+        """What lies between and beside payloads, each once."""
+        self._read_all()
+        return tuple(self._outside)
+
+
+class StillReader(Reader):
+    """A picture file: one stream, one message that is the whole file, at time 0: the file has no clock."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self.format = form
+        self.width = self.height = 0
+        self._data = b""
+        self._outside: list[OutsideText] = []
+        self._stream = Stream("picture", "picture", form, encoding=form)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The one stream, unless the file is blocked."""
+        return () if self._blocked else (self._stream,)
+
+    def messages(self) -> Iterator[Message]:
+        """Give the whole file as one message."""
+        if not self._blocked:
+            yield Message(self._stream, 0, 0, self._data)
+
+    def outside(self) -> tuple[OutsideText, ...]:
+        """Give comments, EXIF, XMP, places, thumbnails and bytes behind the end."""
+        return tuple(self._outside)
+
+    def _put(self, where: str, data: bytes, kind: str = "text", name: str = "") -> None:
+        self._outside.append(OutsideText(where, name, data[:LONGEST], kind, whole=len(data) <= LONGEST))
+
+
 class BlockedReader(Reader):
     """A file that no reader takes: kept, and never passed on."""
 

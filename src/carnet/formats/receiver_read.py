@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
+from carnet.formats.reader import LONGEST, GatheringReader, Message, OutsideText, Stream
 from carnet.formats.receiver_frames import (
     LONGEST_FRAME,
     NOVATEL,
@@ -29,28 +29,15 @@ _VAIN, _VAIN_AT_LEAST = 16, 1 << 23
 _MOST_STREAMS = 4096
 
 
-class ReceiverReader(Reader):
+class ReceiverReader(GatheringReader):
     """A log of a receiver; `format` is the family of its first frame."""
 
     def __init__(self, source: BinaryIO) -> None:
         super().__init__()
         self._source = source
-        self._streams: dict[str, Stream] = {}
-        self._outside: list[OutsideText] = []
         self._time_ns = 0
         self._vain = 0
         self.format = next((one.family for one in self._pieces() if isinstance(one, Frame)), NOVATEL)
-
-    @property
-    def streams(self) -> tuple[Stream, ...]:
-        """One stream a kind of message, and one of lines."""
-        self._read_all()
-        return tuple(self._streams.values())
-
-    def outside(self) -> tuple[OutsideText, ...]:
-        """The first bytes that belong to no frame and are no text."""
-        self._read_all()
-        return tuple(self._outside)
 
     def messages(self) -> Iterator[Message]:
         """Give every frame whose check holds, and every line between frames, in file order."""
@@ -70,9 +57,9 @@ class ReceiverReader(Reader):
             elif piece.translate(None, _PRINTED):
                 strange += len(piece)
                 if not self._outside:
-                    self._outside.append(
+                    self._outside[
                         OutsideText("bytes between frames", "", piece[:LONGEST], "bytes", whole=False)
-                    )
+                    ] = None
             else:
                 for line in piece.decode("ascii").split("\n"):
                     for start in range(0, len(line.strip()), _LONGEST_LINE):
