@@ -25,6 +25,7 @@ from carnet.formats.sniff import HEAD_BYTES
 from carnet.model.countries import COUNTRIES
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.service.cli.session import walk_files
+from carnet.service.scan_corrections import Corrections, write_template
 from carnet.service.workers import Worker
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -281,6 +282,14 @@ def scan(
         Path | None,
         typer.Option("--inventory", metavar="FILE", help="Also write the inventory as Parquet (--listing)."),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option("--corrections", metavar="FILE", help="What people say of it: YAML."),
+    ] = None,
+    template_corrections: Annotated[
+        Path | None,
+        typer.Option("--template-corrections", metavar="FILE", help="Write what is unknown, to fill in."),
+    ] = None,
 ) -> None:
     """Say what is in these files, in law: classes, sizes, places, and what could not be read.
 
@@ -291,7 +300,7 @@ def scan(
     if listing:
         from carnet.service.cli.scan_listing import scan_listing
 
-        if paths or html is not None or hash_content:
+        if paths or html is not None or hash_content or corrections or template_corrections:
             raise InputError("a listing is looked at by name only", where="--listing", remedy="give no PATH")
         scan_listing(listing, inventory, as_json=as_json)
         return
@@ -301,6 +310,8 @@ def scan(
         raise InputError(
             "an inventory is made of a listing", where="--inventory", remedy="give --listing FILE"
         )
+    said = None if corrections is None else Corrections.of_file(corrections)
+    hash_content = hash_content or (said is not None and said.need_digest)
     items: list[tuple[Path, FactSheet]] = []
     asked_as: dict[Path, str] = {}
     started = datetime.now(UTC)
@@ -340,6 +351,11 @@ def scan(
             "there is no file in it", where=paths[0], remedy="name a folder that holds files"
         )
     items.sort(key=lambda one: str(one[0]))
+    if said is not None:
+        items = [(path, said.of(sheet, asked_as[path])) for path, sheet in items]
+        sys.stderr.writelines(f"{line}\n" for line in said.said())
+    if template_corrections is not None:
+        sys.stderr.write(write_template(template_corrections, (sheet for _, sheet in items)) + "\n")
     if html is not None:
         from carnet.service.scan_report import scan_page, write_page
 

@@ -50,7 +50,11 @@ def _stream_rows(sheet: FactSheet) -> list[str]:
                 best[one.data] = (one.certainty.value, "; ".join(one.because))
         kind = f"{stream.schema or stream.kind}, {stream.count:,}"
         for number, data in enumerate(stream.data or ("nothing that law names",)):
-            certainty, because = best.get(data, ("certain", "values: a track")) if stream.data else ("", "")
+            certainty, because = (
+                best.get(data, ("certain", "values: a track"))
+                if stream.data
+                else best.get("nothing", ("", ""))
+            )
             name = f'{escape(stream.name)}<span class="why">{escape(kind)}</span>' if number == 0 else "″"
             rows.append(_row(name, data, certainty, because))
     rows += [
