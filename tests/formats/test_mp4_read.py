@@ -27,7 +27,7 @@ def test_a_real_video_has_its_frames_tracks_and_texts(shared):
     with path.open("rb") as file:
         reader = open_recording(file, "renamed.jpg")
         packets = list(reader.messages())
-        shapes = {picture.shape for _, _, picture in reader.frames()}
+        shapes = {picture().shape for _, _, picture in reader.frames()}
         assert {one.kind for one in reader.streams} == {"video", "audio"}
     assert sum(one.stream.kind == "video" for one in packets) == 221
     assert shapes == {(540, 960, 3)}

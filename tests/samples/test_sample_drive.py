@@ -93,7 +93,8 @@ def test_plates_are_blue_where_the_truth_says(truth, folder):
     frames = truth["streams"]["front_camera.mp4"]["video"]["frames"]
     looked_at = 0
     with (folder / "front_camera.mp4").open("rb") as file:
-        for index, _, picture in open_recording(file, "x").frames():
+        for index, _, as_picture in open_recording(file, "x").frames():
+            picture = as_picture()
             for one in frames[index]["boxes"]:
                 if one["label"] != "license_plate" or one["visible"] < 1 or one["box"][3] < 12:
                     continue

@@ -321,8 +321,8 @@ def _look(work: _Work, reader: Reader, *, detect: bool) -> tuple[Seen, int]:
         from carnet.formats.mp4_read import Mp4Reader
 
         if isinstance(reader, Mp4Reader) and reader.first_video == work.stream.number:
-            for _, _, picture in reader.frames():
-                frames.offer(picture if frames.wants() else None)
+            for _, _, as_picture in reader.frames():
+                frames.offer(as_picture() if frames.wants() else None)
             chosen, total = frames.items, frames.count
         else:
             reader.lose("a video track beside the first was not looked at")

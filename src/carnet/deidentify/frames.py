@@ -44,7 +44,7 @@ def frames_of(source: BinaryIO, name: str) -> Iterator[Frame]:
     reader = open_recording(source, name)
     if isinstance(reader, Mp4Reader):
         for index, time_ns, image in reader.frames():
-            yield Frame(VIDEO, index, time_ns, image)
+            yield Frame(VIDEO, index, time_ns, image())
     elif reader.format in MESSAGES:
         yield from _of_messages(reader)
     elif reader.format in {"jpeg", "png"}:

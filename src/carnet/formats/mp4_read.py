@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
@@ -176,10 +177,11 @@ class Mp4Reader(Reader):
         if not count:
             self.block("the video container holds no packet")
 
-    def frames(self) -> Iterator[tuple[int, int, NDArray[Any]]]:
-        """Decode the first video track: (index, time in ns, picture H x W x 3 BGR).
+    def frames(self) -> Iterator[tuple[int, int, Callable[[], NDArray[Any]]]]:
+        """Decode the first video track: index, time in ns, and what gives the picture (H x W x 3 BGR).
 
-        What does not decode is noted in `reason`; a generator that ends early has lost frames.
+        Turning a frame into a picture costs as much as decoding it: who wants few asks for few. What does not
+        decode is noted in `reason`; a generator that ends early has lost frames.
         """
         if self._blocked:
             return
@@ -197,7 +199,7 @@ class Mp4Reader(Reader):
                 for frame in container.decode(track):
                     if frame.is_corrupt:
                         self.lose("a frame is damaged")
-                    yield index, _ns(frame.pts, frame.time_base), frame.to_ndarray(format="bgr24")
+                    yield index, _ns(frame.pts, frame.time_base), partial(frame.to_ndarray, format="bgr24")
                     index += 1
         except self._failures:
             self.lose("the frames could not be decoded to the end")
