@@ -114,3 +114,9 @@ def test_long_runs_are_looked_through_in_one_go(run):
 
 def test_a_number_of_a_version_is_no_telephone():
     assert classes("build 13812345678.5") == set()
+
+
+@given(st.from_regex(r"-?[0-9]{1,5}(\.[0-9]{1,3})?", fullmatch=True))
+def test_a_number_of_a_few_digits_is_in_no_rule(text):
+    assert list(spans(text)) == []
+    assert recognise(text) == ()

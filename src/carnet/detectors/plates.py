@@ -23,6 +23,8 @@ _ANCHORS = ((24, 48), (96, 192), (384, 768))
 _VARIANCES = (0.1, 0.2)
 _MEAN = (104.0, 117.0, 123.0)
 _OVERLAP = 0.5
+# A plate that can be read has 16 pixels: enlarged by more than this it only becomes coarser (pictures below 160).
+_MOST_ENLARGED = 8
 _LONG_SIDES: dict[Setting, tuple[tuple[int, ...], float]] = {
     "release": ((320, 640, 1280), 0.15),
     "fast": ((960,), 0.15),
@@ -61,7 +63,10 @@ class PlateDetector:
             Boxes in pixels of the picture, best first.
         """
         height, width = image.shape[:2]
-        passes = [self._at(image, long_side) for long_side in self._long_sides]
+        first, *others = self._long_sides
+        longest = _MOST_ENLARGED * max(width, height)
+        sides = (first, *(one for one in others if one <= longest))
+        passes = [self._at(image, long_side) for long_side in sides]
         return best_boxes(passes, _OVERLAP, width, height)
 
     def _at(self, image: Picture, long_side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

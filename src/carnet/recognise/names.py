@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from carnet.model.factsheet import Certainty
 from carnet.model.ids import DataClass
@@ -208,6 +209,7 @@ def words(name: str) -> str:
 
 # As a field's whole name; within a longer one these words are said of seats and sensors as well.
 _WHOLE = {" location ": "location.position", " ort ": "location.position", " 地址 ": "location.position"}
+_LONGEST_KEPT = 200
 _ACCURACY = frozenset({"std", "stdev", "stddev", "sigma", "covariance", "accuracy", "dop", "error", "err"})
 
 
@@ -223,6 +225,11 @@ def class_of_name(name: str, *, of: str) -> NameClass | None:
         name: topic, field, signal, column or comment.
         of: what it is the name of, for the rule: `topic`, `field`, `signal`, `comment`.
     """
+    return _class_of_name(name, of) if len(name) <= _LONGEST_KEPT else _class_of_name.__wrapped__(name, of)
+
+
+@lru_cache(maxsize=8192)
+def _class_of_name(name: str, of: str) -> NameClass | None:
     text = words(name)
     for rule, data, pattern in _COMPILED:
         if pattern.search(text):

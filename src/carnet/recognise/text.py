@@ -14,6 +14,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from carnet.model.ids import DataClass
 
@@ -298,6 +299,8 @@ _RULES: tuple[tuple[str, str, _Finder], ...] = (
     ("location.position", "coordinates", _beside((*_LATITUDES, *_LONGITUDES), _COORDINATE_WORD)),
     ("location.position", "pair of coordinates", _pairs),
 )
+_SHORT = 64
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,5}(?:\.[0-9]{1,3})?", re.ASCII)
 _CLASSES = tuple((DataClass(data), f"text:{rule}", find) for data, rule, find in _RULES)
 
 
@@ -355,7 +358,19 @@ def recognise(text: str) -> tuple[Hit, ...]:
     Args:
         text: any text; only its first `LONGEST_TEXT` characters are looked at.
     """
-    found = {Hit(one.data, one.rule): None for one in spans(text[:LONGEST_TEXT])}
+    if len(text) > _SHORT:
+        return _recognised(text[:LONGEST_TEXT])
+    # A number of a few digits is in no rule, and the same names and words come again and again.
+    return () if _PLAIN_NUMBER.fullmatch(text) else _recognised_before(text)
+
+
+@lru_cache(maxsize=8192)
+def _recognised_before(text: str) -> tuple[Hit, ...]:
+    return _recognised(text)
+
+
+def _recognised(text: str) -> tuple[Hit, ...]:
+    found = {Hit(one.data, one.rule): None for one in spans(text)}
     if Hit(DataClass("location.position"), "text:coordinates") in found:
         found.pop(Hit(DataClass("location.position"), "text:pair of coordinates"), None)
     return tuple(found)
