@@ -267,3 +267,14 @@ def test_growing_and_covering():
     assert box.covered_by(grown) == pytest.approx(1)
     assert grown.covered_by(box) == pytest.approx(5000 / 7200)
     assert Box(0, 0, 0, 5, 1).covered_by(box) == 0
+
+
+def test_pictures_of_several_sizes_by_turns_are_not_compiled_for_again():
+    detector = detectors.plate_detector("release")
+    sizes = ((96, 160), (160, 96), (128, 160))
+    for height, width in sizes:
+        detector.find(np.zeros((height, width, 3), np.uint8))
+    before = dict(detector._network._compiled)
+    for height, width in sizes:
+        detector.find(np.zeros((height, width, 3), np.uint8))
+    assert detector._network._compiled == before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from importlib import resources
@@ -21,7 +22,8 @@ from carnet.errors import DetectorError, MissingExtraError
 from carnet.model.ids import Digest, digest
 
 DEFAULT_THREADS = 2
-_COMPILED_AT_ONCE = 6
+# Compiling takes several times as long as looking, and memory goes with the pixels of the input.
+_COMPILED_AT_ONCE, _PIXELS_AT_ONCE = 16, 14_000_000
 _LARGE = 512
 _REMEDY = "install carnet anew; the weights are part of the package and are not fetched at run time"
 
@@ -158,7 +160,10 @@ class Network:
             model = self._shaped(blob.shape)
             request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
             self._compiled[blob.shape] = request
-            if len(self._compiled) > _COMPILED_AT_ONCE:
+            while len(self._compiled) > 1 and (
+                len(self._compiled) > _COMPILED_AT_ONCE
+                or sum(map(math.prod, self._compiled)) > 3 * _PIXELS_AT_ONCE
+            ):
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(blob.shape)
         given = np.ascontiguousarray(blob if self._scaling is None else blob[None])
