@@ -15,6 +15,7 @@ NETWORK = {
     "ftplib",
     "http",
     "httpx",
+    "obstore",
     "smtplib",
     "socket",
     "socketserver",

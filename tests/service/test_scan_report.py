@@ -15,7 +15,8 @@ from carnet.classify.track import Track
 from carnet.law.lawbook import load_lawbook
 from carnet.model.factsheet import Certainty, FactSheet, FieldClass, ReadState, StreamFacts
 from carnet.model.ids import Country, DataClass
-from carnet.service.cli.scan import MEANINGS, app
+from carnet.service.cli.scan import app
+from carnet.service.cli.scan_text import MEANINGS
 from carnet.service.pages.scan_html import scan_html
 from carnet.service.scan_law import RegionLaw
 from carnet.service.scan_report import scan_page

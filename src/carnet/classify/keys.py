@@ -49,6 +49,8 @@ _NECESSARY = (
 
 _VIN, _HEX, _ID, _UUID = 1, 2, 3, 4
 _SHOWN = {_VIN: "{vin}", _HEX: "{hex}", _ID: "{id}", _UUID: "{uuid}"}
+_VIN_HIT = ("vehicle_id.vin", "text:vin")
+_UNWANTED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\ue000-\uf8ff]")
 _MARKS = 0xE000
 """Marks of other finds are letters of the private use area, which no key keeps."""
 
@@ -130,6 +132,13 @@ def kinds_of_keys(keys: Any, sizes: Any) -> list[KeyKind]:
     return [KeyKind(key, hits, *numbers) for (key, hits), numbers in found.items()]
 
 
+def shown_key(key: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Give one key with what identifies replaced, and (class, rule) of what was found; its numbers stay."""
+    known: dict[tuple[str, str], str] = {}
+    marked = _marked(_UNWANTED.sub("?", key), known)
+    return _readable(marked, {mark: hit for hit, mark in known.items() if hit != _VIN_HIT})
+
+
 def _mark_finds(keys: Any, marks: dict[str, tuple[str, str]]) -> Any:
     """Replace what recognisers find by a mark each; a VIN alone is left to `_shapes`."""
     plain = pc.replace_substring(keys, "/", " ")
@@ -153,7 +162,7 @@ def _marked(key: str, known: dict[tuple[str, str], str]) -> str:
     for one in sorted(spans(key.replace("/", " ")), key=lambda span: (span.start, -span.end)):
         hit = (str(one.data), one.rule)
         mark = known.setdefault(hit, chr(_MARKS + min(len(known), 6000)))
-        if hit == ("vehicle_id.vin", "text:vin"):
+        if hit == _VIN_HIT:
             mark = chr(_VIN)
         if one.start >= end:
             parts += [key[end : one.start], mark]

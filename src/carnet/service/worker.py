@@ -161,7 +161,7 @@ def _serve(pipe: Pipe, payload: bytes, held: dict[str, bool]) -> None:
     order = json.loads(payload)
     module, name = TASKS[order["task"]]
     run = getattr(importlib.import_module(module), name)
-    source = cast("BinaryIO", io.BufferedReader(_RemoteSource(pipe, order["bytes"]), READ_AHEAD))
+    source = cast("BinaryIO", io.BufferedReader(_RemoteSource(pipe, order["bytes"]), order["ahead"]))
     buffered = _Output if order.get("rewrites") else io.BufferedWriter
     sink = cast("BinaryIO", buffered(_RemoteSink(pipe), READ_AHEAD))
 

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol
 from carnet import errors
 from carnet.errors import WorkerError
 from carnet.service.isolation import Limits
-from carnet.service.worker import LARGEST_FRAME, OFFSET, RANGE, Pipe
+from carnet.service.worker import LARGEST_FRAME, OFFSET, RANGE, READ_AHEAD, Pipe
 
 Progress = Callable[[int, int], None]
 
@@ -75,8 +75,11 @@ class Worker:
         rewrites: Rewrites | None = None,
         progress: Progress | None = None,
         seconds: float = 3600.0,
+        ahead: int = READ_AHEAD,
     ) -> Outcome:
         """Run one task; see `run_worker`; `rewrites` lets it write over what it wrote, where that is needed.
+
+        `ahead` is how many bytes the worker asks for at least, where every byte has its price.
 
         After a `WorkerError` the worker may be gone: make another.
         """
@@ -86,7 +89,13 @@ class Worker:
         watchdog.start()
         try:
             pipe = Pipe(self._ours)
-            order = {"task": task, "bytes": size, "parameters": parameters, "rewrites": rewrites is not None}
+            order = {
+                "task": task,
+                "bytes": size,
+                "parameters": parameters,
+                "ahead": ahead,
+                "rewrites": rewrites is not None,
+            }
             pipe.send(b"T", json.dumps(order).encode())
             return _converse(pipe, source, size, sink, rewrites, progress)
         except (EOFError, BrokenPipeError, ConnectionResetError) as error:

@@ -73,7 +73,7 @@ def test_the_report_is_for_people(folder):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["s3://bucket/key"], "local paths only"),
+        (["gs://bucket/key"], "no kind that carnet scans"),
         (["/no/such/place"], "no such file"),
         ([".", "--region", "China"], "ISO 3166-1"),
         ([], "nothing to scan"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import queue
 import stat
 import sys
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,6 +23,19 @@ from carnet.formats.can_databases import SUFFIXES, database_form
 from carnet.formats.sniff import HEAD_BYTES
 from carnet.model.countries import COUNTRIES
 from carnet.model.factsheet import FactSheet, ReadState
+from carnet.service.cli.scan_lake import (
+    BucketRegion,
+    Endpoint,
+    From,
+    LakeWishes,
+    Policy,
+    Resume,
+    Sample,
+    Since,
+    Yes,
+    scan_lake,
+)
+from carnet.service.cli.scan_text import MEANINGS, document, report
 from carnet.service.cli.session import walk_files
 from carnet.service.scan_corrections import Corrections, write_template
 from carnet.service.workers import Worker
@@ -35,34 +47,10 @@ AT_ONCE = 2
 
 LARGEST_COMPANION = 16 * 1024 * 1024
 _QUIET_SECONDS = 2.0
-_NARROW = 60
 _MANY_FILES = 500
 # Files of at most so many bytes go to a worker so many at a time: at most 1 MiB.
 _SMALL = 16 * 1024
 _TOGETHER = 64
-
-# What a class means to somebody who has to answer for it; the longest path that covers a class speaks.
-MEANINGS: dict[str, str] = {
-    "identity": "says who somebody is",
-    "vehicle_id.vin": "names one car, and through it its owner",
-    "vehicle_id": "names one car or one device",
-    "biometric": "a body's own marks: sensitive in China and special in Europe",
-    "image.exterior": "people and number plates outside the car; from certain sizes on, important data in China",
-    "image.cabin": "people inside the car: always personal, sensitive in China",
-    "image": "pictures",
-    "audio": "sound: voices can be told apart",
-    "ranging": "what lidar, radar and ultrasound saw",
-    "perception": "what software made of the sensors",
-    "location.trajectory": "a line of places: leads home; sensitive in China",
-    "location": "where somebody was: always personal, sensitive in China",
-    "driving": "how the car moved; personal where it leads to somebody",
-    "energy": "battery and charging",
-    "body": "doors, seats, lights, climate",
-    "diagnostics": "faults and logs",
-    "design": "how the car is built",
-    "text": "free text that may hold anything",
-    "unknown": "not understood: handled as the strictest, and not passed on",
-}
 
 
 class Scanner:
@@ -220,9 +208,9 @@ def _files(paths: list[str]) -> Iterator[tuple[Path, str]]:
     for text in paths:
         if "://" in text:
             raise InputError(
-                "this release scans local paths only",
+                "this address is of no kind that carnet scans",
                 where="PATH",
-                remedy="copy or mount the bucket inside its region and scan it there",
+                remedy="give a path, or s3://BUCKET/PREFIX",
             )
         root = Path(text)
         if not root.exists() and not root.is_symlink():
@@ -257,9 +245,50 @@ def _companions(folder: Path, cache: dict[Path, dict[str, bytes]]) -> dict[str, 
     return cache[folder]
 
 
+def _scan_files(
+    paths: list[str], asked_as: dict[Path, str], *, hash_content: bool, sketch: bool
+) -> list[tuple[Path, FactSheet]]:
+    """Describe files on this machine; `asked_as` is given the name of each."""
+    items: list[tuple[Path, FactSheet]] = []
+    cache: dict[Path, dict[str, bytes]] = {}
+    began = time.monotonic()
+    scanner = Scanner()
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            waiting: deque[tuple[list[tuple[Path, str]], Future[list[FactSheet]]]] = deque()
+
+            def take() -> None:
+                files, sheets = waiting.popleft()
+                items.extend(zip((path for path, _ in files), sheets.result(), strict=True))
+
+            for files in _bundles(_files(paths)):
+                asked_as.update(files)
+                found = pool.submit(
+                    scanner.describe_small,
+                    files,
+                    _companions(files[0][0].parent, cache),
+                    hash_content=hash_content,
+                    sketch=sketch,
+                )
+                waiting.append((files, found))
+                if len(waiting) >= AT_ONCE * 4:
+                    take()
+                if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
+                    sys.stderr.write(f"\r{len(items)} files looked at")
+            while waiting:
+                take()
+    finally:
+        scanner.close()
+    if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
+        sys.stderr.write("\r\x1b[K")
+    return items
+
+
 @app.command()
 def scan(
-    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Files and folders.")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH", help="Files, folders, or s3://BUCKET/PREFIX.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document (scan: v1).")] = False,
     region: Annotated[
         str | None,
@@ -280,7 +309,9 @@ def scan(
     ] = None,
     inventory: Annotated[
         Path | None,
-        typer.Option("--inventory", metavar="FILE", help="Also write the inventory as Parquet (--listing)."),
+        typer.Option(
+            "--inventory", metavar="FILE", help="Also write the inventory as Parquet (listing, bucket)."
+        ),
     ] = None,
     corrections: Annotated[
         Path | None,
@@ -290,6 +321,14 @@ def scan(
         Path | None,
         typer.Option("--template-corrections", metavar="FILE", help="Write what is unknown, to fill in."),
     ] = None,
+    bucket_region: BucketRegion = None,
+    from_country: From = None,
+    policy: Policy = None,
+    endpoint: Endpoint = None,
+    sample: Sample = 0,
+    since: Since = None,
+    resume: Resume = False,
+    yes: Yes = False,
 ) -> None:
     """Say what is in these files, in law: classes, sizes, places, and what could not be read.
 
@@ -306,46 +345,26 @@ def scan(
         return
     if not paths:
         raise InputError("nothing to scan", where="PATH", remedy="name a file, a folder or --listing FILE")
-    if inventory is not None:
-        raise InputError(
-            "an inventory is made of a listing", where="--inventory", remedy="give --listing FILE"
-        )
+    bucket_asked = any(one.startswith("s3://") for one in paths)
+    if bucket_asked and (len(paths) > 1 or hash_content):
+        raise InputError("a bucket is scanned alone, and without --hash", where="PATH")
+    if not bucket_asked and (inventory or since or resume or sample):
+        raise InputError("an inventory is made of a listing or a bucket", where="--inventory")
     said = None if corrections is None else Corrections.of_file(corrections)
+    if bucket_asked and said is not None and said.need_digest:
+        raise InputError("a bucket's objects are not hashed: correct by name", where="--corrections")
     hash_content = hash_content or (said is not None and said.need_digest)
-    items: list[tuple[Path, FactSheet]] = []
-    asked_as: dict[Path, str] = {}
     started = datetime.now(UTC)
-    cache: dict[Path, dict[str, bytes]] = {}
-    began = time.monotonic()
-    scanner = Scanner()
-    try:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            waiting: deque[tuple[list[tuple[Path, str]], Future[list[FactSheet]]]] = deque()
-
-            def take() -> None:
-                files, sheets = waiting.popleft()
-                items.extend(zip((path for path, _ in files), sheets.result(), strict=True))
-
-            for files in _bundles(_files(paths)):
-                asked_as.update(files)
-                found = pool.submit(
-                    scanner.describe_small,
-                    files,
-                    _companions(files[0][0].parent, cache),
-                    hash_content=hash_content,
-                    sketch=html is not None,
-                )
-                waiting.append((files, found))
-                if len(waiting) >= AT_ONCE * 4:
-                    take()
-                if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
-                    sys.stderr.write(f"\r{len(items)} files looked at")
-            while waiting:
-                take()
-    finally:
-        scanner.close()
-    if sys.stderr.isatty() and time.monotonic() - began > _QUIET_SECONDS:
-        sys.stderr.write("\r\x1b[K")
+    asked_as: dict[Path, str] = {}
+    if bucket_asked:
+        wishes = LakeWishes(
+            *(region, bucket_region, from_country, policy, endpoint),
+            *(sample, yes, resume, inventory, since),
+        )
+        items = scan_lake(paths[0], wishes)
+        asked_as = {path: path.as_posix() for path, _ in items}
+    else:
+        items = _scan_files(paths, asked_as, hash_content=hash_content, sketch=html is not None)
     if not items:
         raise UnreadableError(
             "there is no file in it", where=paths[0], remedy="name a folder that holds files"
@@ -370,121 +389,5 @@ def scan(
         )
         write_page(html, shown)
     sys.stdout.write(
-        json.dumps(_document(items), ensure_ascii=False) + "\n" if as_json else _report(items, region)
+        json.dumps(document(items), ensure_ascii=False) + "\n" if as_json else report(items, region)
     )
-
-
-def _document(items: list[tuple[Path, FactSheet]]) -> dict[str, Any]:
-    states = Counter(sheet.state for _, sheet in items)
-    classes = Counter(one for _, sheet in items for one in sheet.data)
-    return {
-        "scan": "v1",
-        "items": [{"path": _printable(path), **sheet.to_json()} for path, sheet in items],
-        "summary": {
-            **{state.value: states[state] for state in ReadState},
-            "data": dict(sorted(classes.items())),
-        },
-    }
-
-
-def _clean(text: str) -> str:
-    """Keep what came from outside from writing to the terminal as anything but letters."""
-    return "".join(one if one.isprintable() else "?" for one in text)
-
-
-def _printable(path: Path) -> str:
-    """Give a path as text that every output can carry, whatever bytes its name has."""
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def _size(length: int) -> str:
-    value = float(length)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":  # noqa: PLR2004 -- decimal prefixes
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{length} B"
-
-
-def _facts(facts: Mapping[str, Any]) -> str:
-    parts = []
-    for what in ("faces", "plates"):
-        if f"{what}_px_max" in facts:
-            parts.append(f"{what} up to {facts[f'{what}_px_max']} px")
-        elif facts.get(f"contains_{what}") is False:
-            parts.append(f"no {what} found")
-    if "km" in facts:
-        parts.append(f"{facts['points']} points, {facts['km']} km")
-    if "countries" in facts:
-        parts.append("in " + ", ".join(facts["countries"]))
-    return "; ".join(parts)
-
-
-def _report(items: list[tuple[Path, FactSheet]], region: str | None) -> str:
-    states = Counter(sheet.state for _, sheet in items)
-    counts = ", ".join(f"{states[state]} {state.value}" for state in ReadState)
-    lines = [f"{len(items)} {'file' if len(items) == 1 else 'files'}: {counts}"]
-    for path, sheet in items:
-        what = f"{sheet.format or 'no known format'}, {_size(sheet.bytes)}, {sheet.state.value}"
-        lines += ["", f"{_clean(_printable(path))}  {what}"]
-        if sheet.sha256:
-            lines.append(f"  sha256 {sheet.sha256}")
-        if sheet.reason:
-            lines.append(f"  {_clean(sheet.reason)}")
-        rows = [
-            (
-                _clean(one.name),
-                str(one.count),
-                ", ".join(one.data) or "nothing that law names",
-                _facts(one.facts),
-            )
-            for one in sheet.streams
-        ]
-        widths = [min(_NARROW, max((len(row[column]) for row in rows), default=0)) for column in range(2)]
-        for name, count, data, facts in rows:
-            lines.append(
-                f"  {name:<{widths[0]}}  {count:>{widths[1]}}  {data}{f' ({facts})' if facts else ''}"
-            )
-        lines += [f"  outside, {_clean(one.where)}: {one.data} ({one.because[0]})" for one in sheet.outside]
-    classes = Counter(one for _, sheet in items for one in sheet.data)
-    if classes:
-        lines += ["", "In law:"]
-        width = max(map(len, classes))
-        lines += [
-            f"  {one:<{width}}  {count} {'file' if count == 1 else 'files'}: {_meaning(one)}"
-            for one, count in sorted(classes.items())
-        ]
-    if region is not None:
-        lines += _elsewhere(items, region)
-    if states[ReadState.BLOCKED]:
-        lines += ["", "What is blocked is kept and not passed on: nobody knows what it holds."]
-    return "\n".join(lines) + "\n"
-
-
-def _elsewhere(items: list[tuple[Path, FactSheet]], region: str) -> list[str]:
-    countries: Counter[str] = Counter()
-    for _, sheet in items:
-        found = {one for stream in sheet.streams for one in _countries(stream.facts)}
-        countries.update(found)
-    if not countries:
-        return ["", f"No track says where it was recorded; whether {region} is the origin is yours to say."]
-    said = ", ".join(
-        f"{one} ({count} {'file' if count == 1 else 'files'})" for one, count in sorted(countries.items())
-    )
-    lines = ["", f"Tracks lie in: {said}."]
-    if set(countries) - {region}:
-        lines.append(
-            f"What was recorded outside {region} has another country of origin: its law has a say as well."
-        )
-    return lines
-
-
-def _countries(facts: Mapping[str, Any]) -> tuple[str, ...]:
-    value = facts.get("countries", ())
-    return tuple(value) if isinstance(value, tuple | list) else ()
-
-
-def _meaning(data: str) -> str:
-    while data not in MEANINGS and "." in data:
-        data = data.rpartition(".")[0]
-    return MEANINGS.get(data, "vehicle data")
