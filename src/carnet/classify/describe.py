@@ -8,7 +8,7 @@ the sheet: coordinates become length and countries, faces a size, numbers the me
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -90,6 +90,7 @@ def describe(
     detect: bool = True,
     hash_content: bool = False,
     sketch: bool = False,
+    plugins: Sequence[str] = (),
 ) -> FactSheet:
     """Make the fact sheet of one file.
 
@@ -100,25 +101,34 @@ def describe(
         detect: look for faces and plates in frames.
         hash_content: put the SHA-256 of the bytes on the sheet.
         sketch: keep the shapes of tracks, without place or scale, as the fact `sketch`.
+        plugins: names of foreign readers to ask about what carnet does not know; for workers.
 
     Raises:
         MissingExtraError: a library that reads this format is not installed.
     """
     digest = _digest(source) if hash_content else None
-    sheet = _described(source, name, companions, None, detect=detect)
+    sheet = _described(source, name, companions, None, detect=detect, plugins=plugins)
     for one in () if sketch else sheet.streams:
         one.facts.pop("sketch", None)
     return replace(sheet, sha256=digest)
 
 
 def _described(
-    source: BinaryIO, name: str, companions: Mapping[str, bytes], nesting: Nesting | None, *, detect: bool
+    source: BinaryIO,
+    name: str,
+    companions: Mapping[str, bytes],
+    nesting: Nesting | None,
+    *,
+    detect: bool,
+    plugins: Sequence[str],
 ) -> FactSheet:
     """Make the sheet of a file, or of a member of an archive; without its digest."""
     length = length_of(source)
-    reader = open_recording(source, name, companions=companions)
+    reader = open_recording(source, name, companions=companions, plugins=plugins)
     if isinstance(reader, ArchiveReader):
-        sheet = describe_archive(reader, length, partial(_described, detect=detect), companions, nesting)
+        sheet = describe_archive(
+            reader, length, partial(_described, detect=detect, plugins=plugins), companions, nesting
+        )
         return replace(sheet, outside=(*_outside(name, reader, []), *sheet.outside))
     databases = _Databases(companions)
     work: dict[int, _Work] = {}

@@ -7,7 +7,7 @@ reason: nothing is ever `read` and empty.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import BinaryIO
 
@@ -26,6 +26,7 @@ def open_recording(
     name: str,
     *,
     companions: Mapping[str, bytes] = MappingProxyType({}),
+    plugins: Sequence[str] = (),
 ) -> Reader:
     """Open one file of a recording by what its bytes are.
 
@@ -33,6 +34,8 @@ def open_recording(
         source: a seekable binary file; the reader keeps it and never closes it.
         name: the file's name; only names for messages come from it, never the format.
         companions: files that lie beside it by name, such as the DBC of a bus.
+        plugins: names of foreign readers that are asked about what no reader of carnet takes; they run here,
+            so only a worker names any.
 
     Raises:
         MissingExtraError: a library of `carnet[recordings]` is not installed.
@@ -54,6 +57,13 @@ def open_recording(
                 remedy=f"pip install 'carnet[{_EXTRAS.get(error.name or '', 'recordings')}]'",
             ) from error
         return reader
+    if plugins:
+        from carnet.formats.plugins import open_with
+
+        foreign = open_with(plugins, source, name, head)
+        if foreign is not None:
+            return foreign
+        source.seek(0)
     if is_plain_text(head):
         from carnet.formats.text_files import TextReader
 

@@ -26,7 +26,7 @@ def _companions(parameters: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
-    """Make a fact sheet. Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch` if not usual."""
+    """Make a fact sheet. Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch`, `plugins`."""
     from carnet.classify.describe import describe as look
 
     del sink, progress
@@ -37,6 +37,7 @@ def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], pr
         detect=bool(parameters.get("detect", True)),
         hash_content=bool(parameters.get("hash_content", False)),
         sketch=bool(parameters.get("sketch", False)),
+        plugins=tuple(str(one) for one in parameters.get("plugins", ())),
     )
     return sheet.to_json()
 

@@ -20,6 +20,7 @@ import typer
 
 from carnet.errors import CarnetError, InputError, MissingExtraError, UnreadableError
 from carnet.formats.can_databases import SUFFIXES, database_form
+from carnet.formats.plugins import check_installed
 from carnet.formats.sniff import HEAD_BYTES
 from carnet.model.countries import COUNTRIES
 from carnet.model.factsheet import FactSheet, ReadState
@@ -56,7 +57,8 @@ _TOGETHER = 64
 class Scanner:
     """Describes files in worker processes, a few at a time; a file that kills its worker is blocked, no more."""
 
-    def __init__(self) -> None:
+    def __init__(self, plugins: Sequence[str] = ()) -> None:
+        self._plugins = list(plugins)
         self._idle: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         for _ in range(AT_ONCE):
@@ -116,7 +118,7 @@ class Scanner:
             if worker is None or not worker.alive:
                 worker = Worker()
                 self._workers.append(worker)
-            return worker.run(task, source, parameters).result
+            return worker.run(task, source, {**parameters, "plugins": self._plugins}).result
         finally:
             self._idle.put(worker)
 
@@ -246,13 +248,18 @@ def _companions(folder: Path, cache: dict[Path, dict[str, bytes]]) -> dict[str, 
 
 
 def _scan_files(
-    paths: list[str], asked_as: dict[Path, str], *, hash_content: bool, sketch: bool
+    paths: list[str],
+    asked_as: dict[Path, str],
+    *,
+    hash_content: bool,
+    sketch: bool,
+    plugins: Sequence[str] = (),
 ) -> list[tuple[Path, FactSheet]]:
     """Describe files on this machine; `asked_as` is given the name of each."""
     items: list[tuple[Path, FactSheet]] = []
     cache: dict[Path, dict[str, bytes]] = {}
     began = time.monotonic()
-    scanner = Scanner()
+    scanner = Scanner(plugins)
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             waiting: deque[tuple[list[tuple[Path, str]], Future[list[FactSheet]]]] = deque()
@@ -321,6 +328,7 @@ def scan(
         Path | None,
         typer.Option("--template-corrections", metavar="FILE", help="Write what is unknown, to fill in."),
     ] = None,
+    plugin: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Also read with this.")] = None,
     bucket_region: BucketRegion = None,
     from_country: From = None,
     policy: Policy = None,
@@ -348,6 +356,9 @@ def scan(
     bucket_asked = any(one.startswith("s3://") for one in paths)
     if bucket_asked and (len(paths) > 1 or hash_content):
         raise InputError("a bucket is scanned alone, and without --hash", where="PATH")
+    if bucket_asked and plugin:
+        raise InputError("a bucket is scanned without plug-ins", where="--plugin", remedy="scan it mounted")
+    check_installed(plugin or ())
     if not bucket_asked and (inventory or since or resume or sample):
         raise InputError("an inventory is made of a listing or a bucket", where="--inventory")
     said = None if corrections is None else Corrections.of_file(corrections)
@@ -364,7 +375,9 @@ def scan(
         items = scan_lake(paths[0], wishes)
         asked_as = {path: path.as_posix() for path, _ in items}
     else:
-        items = _scan_files(paths, asked_as, hash_content=hash_content, sketch=html is not None)
+        items = _scan_files(
+            paths, asked_as, hash_content=hash_content, sketch=html is not None, plugins=plugin or ()
+        )
     if not items:
         raise UnreadableError(
             "there is no file in it", where=paths[0], remedy="name a folder that holds files"
