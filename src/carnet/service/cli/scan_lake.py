@@ -162,7 +162,9 @@ def scan_lake(address: str, wishes: LakeWishes) -> list[tuple[Path, FactSheet]]:
             f"read whole: {len(sample)} of {large} objects beyond 1 MiB, chosen by a hash of the key\n"
         )
     if sys.stdin.isatty() and not wishes.yes and not typer.confirm("Begin?", err=True):
-        raise UnreadableError("nothing was scanned", where=address, remedy="--yes begins without asking")
+        raise UnreadableError(
+            "nothing was scanned", where=f"s3://{name}", remedy="--yes begins without asking"
+        )
 
     def told(done: int) -> None:
         if sys.stderr.isatty():
