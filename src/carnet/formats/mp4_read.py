@@ -192,7 +192,7 @@ class Mp4Reader(Reader):
                 if not container.streams.video:
                     return
                 track = container.streams.video[0]
-                if track.codec_context.name not in VIDEO_CODECS:
+                if track.codec_context is None or track.codec_context.name not in VIDEO_CODECS:
                     return
                 track.thread_type = "AUTO"
                 expected = track.frames
