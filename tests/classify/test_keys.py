@@ -146,15 +146,13 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.lists(PIECES, min_size=1, max_size=6).map("".join), min_size=1, max_size=8))
-def test_a_block_finds_what_each_key_alone_has(keys):
+def test_a_block_finds_at_least_what_each_key_alone_has(keys):
+    """What is found is cut out before the rest is looked at: of pieces run together a block may find one more."""
     together = {hit for one in kinds(*keys) for hit in one.found if hit[1].startswith("text:")}
     alone = set()
     for key in keys:
         alone |= {(str(hit.data), hit.rule) for hit in recognise(key.replace("/", " "))}
-        pairs = ("location.position", "text:pair of coordinates")
-        if pairs in together:
-            alone.add(pairs)
-    assert together == alone
+    assert together >= alone
     assert sum(one.count for one in kinds(*keys)) == len(keys)
 
 
