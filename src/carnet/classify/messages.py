@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from carnet.classify.named import by_name_or_value
 from carnet.classify.pairs import (
     MOST_SAMPLES,
     is_half_of_a_pair,
@@ -55,7 +56,6 @@ _RECEIVERS = frozenset("$!#%")
 _RAW = Hit(POSITION, "text: raw data of a receiver")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _LONGEST_NUMBER = 12
-_PLAIN_FIELDS = frozenset({"data", "value", "x", "y", "z"})
 
 
 def flatten(value: Any, path: str = "", depth: int = 0, *, rest: bool = False) -> Iterator[tuple[str, Any]]:
@@ -331,17 +331,9 @@ class MessageStream:
         by_tree = class_of_vss(path) or class_of_vss(self.stream.name)
         if by_tree is not None:
             return FieldClass(shown, by_tree.data, by_tree.certainty, (by_tree.rule, *values))
-        leaf = path.rpartition(".")[2]
-        plain = leaf in _PLAIN_FIELDS or leaf.isdigit()
-        named = None if plain else class_of_name(path, of="field")
-        if named is not None:
-            certainty = Certainty.CERTAIN if values else named.certainty
-            return FieldClass(shown, named.data, certainty, (named.rule, *values))
-        if values:
-            rule = "values: two numbers that move like a position"
-            return FieldClass(shown, POSITION, Certainty.LIKELY, (rule, *values))
-        if path in self._ranges:
-            return FieldClass(shown, POSITION, Certainty.LIKELY, ("values: ranges to satellites",))
+        told_by = by_name_or_value(path, shown, values, self._ranges, of="field")
+        if told_by is not None:
+            return told_by
         by_topic = class_of_name(self.stream.name, of="topic") or class_of_name(schema, of="schema")
         if by_topic is not None:
             return FieldClass(shown, by_topic.data, by_topic.certainty, (by_topic.rule,))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from carnet.classify.named import by_name_or_value
 from carnet.classify.pairs import (
     LARGEST_DEGREE,
     MOST_SAMPLES,
@@ -46,7 +47,6 @@ _PIECE = 256 * 1024
 _MOST_TEXT = 32 * 1024 * 1024
 _MOST_REMEMBERED = 100_000
 _MOST_SHAPES = 200_000
-_PLAIN_FIELDS = frozenset({"data", "value", "x", "y", "z"})
 _STRENGTHS = frozenset({"i", "intensity", "reflectance", "reflectivity", "ring", "remission"})
 _PICTURE_SIGNS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _CONTROL = bytes([*range(9), 11, 12, *range(14, 32), 127])
@@ -266,17 +266,9 @@ class TableStream:
         by_tree = class_of_vss(path)
         if by_tree is not None:
             return FieldClass(shown, by_tree.data, by_tree.certainty, (by_tree.rule, *values))
-        leaf = path.rpartition(".")[2]
-        plain = leaf.lower() in _PLAIN_FIELDS or leaf.isdigit()
-        named = None if plain else class_of_name(path, of="column")
-        if named is not None:
-            certainty = Certainty.CERTAIN if values else named.certainty
-            return FieldClass(shown, named.data, certainty, (named.rule, *values))
-        if values:
-            rule = "values: two numbers that move like a position"
-            return FieldClass(shown, POSITION, Certainty.LIKELY, (rule, *values))
-        if path in self._ranges:
-            return FieldClass(shown, POSITION, Certainty.LIKELY, ("values: ranges to satellites",))
+        told_by = by_name_or_value(path, shown, values, self._ranges, of="column")
+        if told_by is not None:
+            return told_by
         if column.pictures:
             return FieldClass(shown, PICTURE, Certainty.CERTAIN, ("values: pictures, not looked at",))
         if self.stream.schema == "carnet/PointCloud":

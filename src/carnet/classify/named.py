@@ -1,0 +1,39 @@
+"""What a field's own name and its values say of it, the same for fields of messages and columns of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from carnet.model.factsheet import Certainty, FieldClass
+from carnet.model.ids import DataClass
+from carnet.recognise.names import class_of_name
+
+POSITION = DataClass("location.position")
+_PLAIN = frozenset({"data", "value", "x", "y", "z"})
+"""Names that everything has."""
+
+
+def by_name_or_value(
+    path: str, shown: str, values: tuple[str, ...], ranges: Collection[str], *, of: str
+) -> FieldClass | None:
+    """Say what a field is by its name, or by how its numbers move; None where neither tells.
+
+    Args:
+        path: of the field, with dots.
+        shown: the path as it may be shown.
+        values: what its values say of it as a position, such as the length of its track; empty for nothing.
+        ranges: paths of ranges to satellites.
+        of: what it is the name of, for the rule: `field`, `column`.
+    """
+    leaf = path.rpartition(".")[2]
+    plain = leaf.lower() in _PLAIN or leaf.isdigit()
+    named = None if plain else class_of_name(path, of=of)
+    if named is not None:
+        certainty = Certainty.CERTAIN if values else named.certainty
+        return FieldClass(shown, named.data, certainty, (named.rule, *values))
+    if values:
+        rule = "values: two numbers that move like a position"
+        return FieldClass(shown, POSITION, Certainty.LIKELY, (rule, *values))
+    if path in ranges:
+        return FieldClass(shown, POSITION, Certainty.LIKELY, ("values: ranges to satellites",))
+    return None
