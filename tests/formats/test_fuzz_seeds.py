@@ -29,7 +29,8 @@ def test_every_format_has_a_seed_of_its_own():
 def test_a_damaged_seed_is_answered(name):
     whole = min((SEEDS / name).glob("seed-*")).read_bytes()
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    # The same damages each time: new ones are looked for by `make fuzz`, not by whoever lands next.
+    @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(st.integers(0, len(whole) - 1), st.binary(max_size=6), st.integers(0, 8))
     def damaged(at: int, put: bytes, gone: int) -> None:
         one_input(whole[:at] + put + whole[at + gone :])

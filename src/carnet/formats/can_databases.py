@@ -63,7 +63,7 @@ def load_database(data: bytes) -> Any:
             remedy="write what they stand for; until then its bus counts as unknown",
         )
     try:
-        return cantools.database.load_string(text, database_format=form, strict=False)
+        database: Any = cantools.database.load_string(text, database_format=form, strict=False)
     # A parser of files that anybody may write fails in any way; ours is one.
     except (MemoryError, ImportError):
         raise
@@ -76,6 +76,13 @@ def load_database(data: bytes) -> Any:
             where=where or (f"line {line}" if isinstance(line, int) else None),
             remedy="repair the database; until then its bus counts as unknown",
         ) from error
+    described = [*database.messages, *(signal for one in database.messages for signal in one.signals)]
+    if not all(isinstance(one.name, str) for one in described):
+        raise UnreadableError(
+            "the CAN database does not load: a message or signal has no name",
+            remedy="repair the database; until then its bus counts as unknown",
+        )
+    return database
 
 
 class DatabaseReader(Reader):
