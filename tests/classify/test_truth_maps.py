@@ -60,7 +60,7 @@ def test_every_file_of_these_folders_is_in_the_truth(shared):
 
 
 def test_labelled_faces_and_plates_are_found(shared):
-    pytest.importorskip("openvino")
+    pytest.importorskip("openvino", reason="carnet[vision] is not installed")
     chosen = random.Random(5).sample([one for one in ENTRIES if True in {one["faces"], one["plates"]}], 14)
     wanted = found = 0
     for entry in chosen:

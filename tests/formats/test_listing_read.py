@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from carnet.errors import UnreadableError
 
-pa = pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow", reason="carnet[tables] is not installed")
 
 import pyarrow.parquet as pq  # noqa: E402 -- after the skip
 

@@ -17,7 +17,7 @@ from carnet.formats.raster import MOST_PIXELS, RASTERS, decode_raster, header_of
 from carnet.formats.sniff import known_format
 from carnet.model.factsheet import ReadState
 
-cv2 = pytest.importorskip("cv2")
+cv2 = pytest.importorskip("cv2", reason="carnet[vision] is not installed")
 ROWS = np.random.default_rng(5).integers(0, 256, (12, 16, 3)).astype(np.uint8)
 
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-pa = pytest.importorskip("pyarrow")
+pa = pytest.importorskip("pyarrow", reason="carnet[tables] is not installed")
 
 import pyarrow.parquet as pq  # noqa: E402
 from pyarrow import orc  # noqa: E402

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -38,8 +38,10 @@ from carnet.service.cli.scan_lake import (
 )
 from carnet.service.cli.scan_text import MEANINGS, document, report
 from carnet.service.cli.session import walk_files
-from carnet.service.scan_corrections import Corrections, write_template
 from carnet.service.workers import Worker
+
+if TYPE_CHECKING:
+    from carnet.service.scan_corrections import Corrections
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -291,6 +293,13 @@ def _scan_files(
     return items
 
 
+def _corrections(path: Path) -> Corrections:
+    # It brings every recogniser: imported when somebody corrects.
+    from carnet.service.scan_corrections import Corrections
+
+    return Corrections.of_file(path)
+
+
 @app.command()
 def scan(
     paths: Annotated[
@@ -361,7 +370,7 @@ def scan(
     check_installed(plugin or ())
     if not bucket_asked and (inventory or since or resume or sample):
         raise InputError("an inventory is made of a listing or a bucket", where="--inventory")
-    said = None if corrections is None else Corrections.of_file(corrections)
+    said = None if corrections is None else _corrections(corrections)
     if bucket_asked and said is not None and said.need_digest:
         raise InputError("a bucket's objects are not hashed: correct by name", where="--corrections")
     hash_content = hash_content or (said is not None and said.need_digest)
@@ -387,6 +396,8 @@ def scan(
         items = [(path, said.of(sheet, asked_as[path])) for path, sheet in items]
         sys.stderr.writelines(f"{line}\n" for line in said.said())
     if template_corrections is not None:
+        from carnet.service.scan_corrections import write_template
+
         sys.stderr.write(write_template(template_corrections, (sheet for _, sheet in items)) + "\n")
     if html is not None:
         from carnet.service.scan_report import scan_page, write_page

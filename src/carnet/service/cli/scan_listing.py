@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from carnet.errors import InputError, MissingExtraError
+from carnet.service.sizes import size_text
 
 _QUIET_SECONDS = 2.0
 _MOST_LINES = 40
@@ -47,22 +48,13 @@ def scan_listing(files: list[Path], inventory: Path | None, *, as_json: bool) ->
     sys.stdout.write(_report(document["listing"], [(one.key, one.objects) for one in rows], inventory))
 
 
-def _size(length: int) -> str:
-    value = float(length)
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":  # noqa: PLR2004 -- decimal prefixes
-            break
-        value /= 1000
-    return f"{length} B" if unit == "B" else f"{value:.1f} {unit}"
-
-
 def _clean(text: str) -> str:
     return "".join(one if one.isprintable() else "?" for one in text)
 
 
 def _report(told: dict[str, Any], kinds: list[tuple[str, int]], inventory: Path | None) -> str:
     lines = [
-        f"{told['objects']:,} objects, {_size(told['bytes'])}, {told['kinds']} kinds of key; looked at by name only"
+        f"{told['objects']:,} objects, {size_text(told['bytes'])}, {told['kinds']} kinds; looked at by name only"
     ]
     lines += [f"  {one}" for one in told["lost"]]
     if told["lines_that_do_not_parse"]:
@@ -80,7 +72,7 @@ def _report(told: dict[str, Any], kinds: list[tuple[str, int]], inventory: Path 
         lines += ["", title]
         width = max(len(_clean(key)) for key, _ in tally[:_MOST_LINES])
         lines += [
-            f"  {_clean(key):<{width}}  {one['objects']:>13,}  {_size(one['bytes']):>9}"
+            f"  {_clean(key):<{width}}  {one['objects']:>13,}  {size_text(one['bytes']):>9}"
             for key, one in tally[:_MOST_LINES]
         ]
         if len(tally) > _MOST_LINES:

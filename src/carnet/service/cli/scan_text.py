@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from carnet.model.factsheet import FactSheet, ReadState
+from carnet.service.sizes import size_text
 
 _NARROW = 60
 
@@ -60,15 +61,6 @@ def _printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _size(length: int) -> str:
-    value = float(length)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":  # noqa: PLR2004 -- decimal prefixes
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{length} B"
-
-
 def _facts(facts: Mapping[str, Any]) -> str:
     parts = []
     for what in ("faces", "plates"):
@@ -89,7 +81,7 @@ def report(items: list[tuple[Path, FactSheet]], region: str | None) -> str:
     counts = ", ".join(f"{states[state]} {state.value}" for state in ReadState)
     lines = [f"{len(items)} {'file' if len(items) == 1 else 'files'}: {counts}"]
     for path, sheet in items:
-        what = f"{sheet.format or 'no known format'}, {_size(sheet.bytes)}, {sheet.state.value}"
+        what = f"{sheet.format or 'no known format'}, {size_text(sheet.bytes)}, {sheet.state.value}"
         lines += ["", f"{_clean(_printable(path))}  {what}"]
         if sheet.sha256:
             lines.append(f"  sha256 {sheet.sha256}")

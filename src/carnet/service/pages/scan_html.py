@@ -11,9 +11,10 @@ from typing import Any
 from carnet.model.factsheet import ReadState
 from carnet.service.pages.document import chinese, foot, page, section, sign
 from carnet.service.pages.scan_listing import in_full, unread
-from carnet.service.pages.scan_page import Scanned, ScanPage, day_text, many, size_text
+from carnet.service.pages.scan_page import Scanned, ScanPage, day_text, many
 from carnet.service.pages.scan_plots import sizes_by_day, sketches
 from carnet.service.scan_law import Standing, spans_of
+from carnet.service.sizes import size_text
 
 _ROWS = {
     "important": ("Important data", "重要数据", "is-prohibited"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from carnet.model.factsheet import FactSheet, ReadState
-from carnet.service.pages.scan_page import Scanned, ScanPage, many, size_text
+from carnet.service.pages.scan_page import Scanned, ScanPage, many
+from carnet.service.sizes import size_text
 
 LISTED = 200
 """So many files, and so many streams of one, are written out; the rest stands in the JSON report."""

@@ -48,15 +48,6 @@ class ScanPage:
         return self.ended.date()
 
 
-def size_text(length: float) -> str:
-    """Write a number of bytes with a decimal prefix."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if length < 1000:  # noqa: PLR2004 -- decimal prefixes
-            return f"{length:.0f} {unit}" if unit == "B" else f"{length:.1f} {unit}"
-        length /= 1000
-    return f"{length:.1f} TB"
-
-
 def day_text(day: date) -> str:
     """Write a day as 22 November 2026."""
     return f"{day.day} {day:%B} {day.year}"
