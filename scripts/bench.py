@@ -1,8 +1,9 @@
 """What carnet takes, beside the machine it ran on: `make bench`, or `python scripts/bench.py [--small]`.
 
-Three parts, each beside its bar or its peer in the same run: `decide` and `--help`; ingest beside the bare
-limit (read, hash, seal, write); redaction of the sample clip beside `deface`. Everything that is written lies
-in a temporary folder and is removed. Numbers vary from run to run by some ten per cent: look at the ratios.
+Parts, each beside its bar or its peer in the same run: `decide` and `--help`; the law engine; ingest beside the
+bare limit (read, hash, seal, write); CAN logs; texts; recordings and small files; redaction of the sample clip beside
+`deface`. Everything that is written lies in a temporary folder and is removed. Numbers vary from run to run by some
+ten per cent: look at the ratios.
 """
 
 from __future__ import annotations
@@ -270,6 +271,14 @@ def bench_can_logs() -> None:
     bench_can(line)
 
 
+def bench_texts() -> None:
+    """Look through a drawn log beside presidio and datafog."""
+    from bench_text import bench_text  # beside this file
+
+    heading("Text")
+    bench_text(lambda what, value: print(f"  {what:<84} {value}", flush=True))
+
+
 def bench_scans() -> None:
     """Scan small messages, camera recordings and small files."""
     from bench_scan import bench_scan  # beside this file
@@ -284,7 +293,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help=f"ingest {SMALL_MIB} MiB instead of {FULL_MIB}")
     parser.add_argument("--mib", type=int, default=FULL_MIB, help="size of the file that is ingested")
     parser.add_argument(
-        "--only", choices=("decide", "law", "ingest", "can", "scan", "redaction"), help="one part alone"
+        "--only", choices=("decide", "law", "ingest", "can", "text", "scan", "redaction"), help="one part alone"
     )
     parser.add_argument("--child", nargs=3, metavar=("NAME", "SOURCE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -298,6 +307,7 @@ def main() -> None:
         "law": bench_law_engine,
         "ingest": lambda: bench_ingest(SMALL_MIB if asked.small else asked.mib),
         "can": bench_can_logs,
+        "text": bench_texts,
         "scan": bench_scans,
         "redaction": bench_redaction,
     }
