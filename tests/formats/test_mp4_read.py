@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carnet.formats import open_recording
+from carnet.formats.meta_items import items_of
 from carnet.model.factsheet import ReadState
 
 
@@ -78,4 +79,69 @@ def test_no_damage_to_the_index_makes_it_raise(clip, data):
     reader = opened(bytes(raw))
     count = sum(1 for _ in reader.messages())
     assert count or reader.state is ReadState.BLOCKED
+    reader.outside()
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def exif_block() -> bytes:
+    """One directory with a text and a pointer to another with a latitude."""
+    degrees = struct.pack("<6I", 48, 1, 8, 1, 15, 1)
+    main = struct.pack("<HHHIIHHIII", 2, 0x0131, 2, 3, 0x00737452, 0x8825, 4, 1, 38, 0)
+    return b"II*\x00" + struct.pack("<I", 8) + main + struct.pack("<HHHIII", 1, 2, 5, 3, 56, 0) + degrees
+
+
+def heif_items(exif: bytes, xmp: bytes, at: int, *, version: int = 1, own: bool = False) -> bytes:
+    """A `meta` box, as HEIF has it, with an EXIF item and an XMP item; `at` is where the box begins in the file."""
+    infe = b"".join(
+        box(b"infe", b"\x02\0\0\0" + struct.pack(">HH4s", number, 0, kind) + b"\0" + more)
+        for number, kind, more in ((1, b"Exif", b""), (2, b"mime", b"application/rdf+xml\0"))
+    )
+    iinf = box(b"iinf", b"\0\0\0\0\0\x02" + infe)
+    item = struct.pack(">I", 6) + b"Exif\0\0" + exif
+    hdlr = box(b"hdlr", b"\0" * 8 + b"pict" + b"\0" * 13)
+
+    def made(start: int) -> bytes:
+        iloc = bytes([version, 0, 0, 0]) + b"\x44\0" + struct.pack(">H", 2)
+        for number, offset, length in ((1, start, len(item)), (2, start + len(item), len(xmp))):
+            method = struct.pack(">H", int(own)) if version else b""
+            iloc += struct.pack(">H", number) + method + struct.pack(">HHII", 0, 1, offset, length)
+        inner = b"\0\0\0\0" + hdlr + iinf + box(b"iloc", iloc)
+        return box(b"meta", inner + box(b"idat", item + xmp)) if own else box(b"meta", inner)
+
+    return made(0) if own else made(at + len(made(0)) + 8) + box(b"mdat", item + xmp)
+
+
+@pytest.mark.parametrize(("version", "own"), [(0, False), (1, False), (1, True)])
+def test_place_and_texts_of_a_heif_picture_are_found(clip, version, own):
+    reader = opened(clip + heif_items(exif_block(), b"<x:xmpmeta/>", len(clip), version=version, own=own))
+    list(reader.messages())
+    found = {(one.where, one.kind, one.name, one.data) for one in reader.outside()}
+    assert ("EXIF", "position", "GPS", b"") in found
+    assert ("EXIF", "text", "tag 0x0131", b"Rts") in found
+    assert ("XMP", "text", "application/rdf+xml", b"<x:xmpmeta/>") in found
+    assert reader.state is ReadState.READ
+
+
+@pytest.mark.parametrize("kept", range(2, 40, 3))
+def test_a_list_of_items_that_is_cut_is_never_taken(clip, kept):
+    whole = heif_items(exif_block(), b"", len(clip))
+    iloc = whole.index(b"iloc") - 4
+    content = whole[8:iloc] + box(b"iloc", whole[iloc + 8 : iloc + 8 + kept])
+    with pytest.raises(ValueError, match="not whole"):
+        items_of(content)
+    reader = opened(clip + box(b"meta", content))
+    list(reader.messages())
+    assert reader.state is not ReadState.READ
+
+
+@settings(max_examples=60, deadline=None)
+@given(at=st.integers(0, 250), value=st.integers(0, 255))
+def test_a_changed_byte_in_the_list_of_items_never_crashes(clip, at, value):
+    made = bytearray(heif_items(exif_block(), b"<x/>", len(clip)))
+    made[8 + at % (len(made) - 8)] = value
+    reader = opened(clip + bytes(made))
+    list(reader.messages())
     reader.outside()

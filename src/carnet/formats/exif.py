@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from carnet.formats.reader import LONGEST, OutsideText
+
 _EXIF_IFD, _GPS_IFD, _THUMB_AT, _THUMB_LENGTH = 0x8769, 0x8825, 0x0201, 0x0202
 _MAKER_NOTE, _USER_COMMENT = 0x927C, 0x9286
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -81,3 +83,21 @@ def read_exif(data: bytes) -> Exif:
     except struct.error:
         whole = False
     return Exif(tuple(texts), position, thumbnail, whole)
+
+
+def exif_outside(data: bytes, where: str = "EXIF") -> tuple[list[OutsideText], bool]:
+    """Give what EXIF says beside a picture: texts, place, thumbnail; and whether all of it could be read."""
+    found = read_exif(data)
+    made = [
+        OutsideText(where, f"tag 0x{tag:04x}", text[:LONGEST], whole=len(text) <= LONGEST)
+        for tag, text in found.texts
+        if text.strip(b"\x00 ")
+    ]
+    if found.position:
+        made.append(OutsideText(where, "GPS", b"", "position"))
+    if found.thumbnail:
+        thumbnail = found.thumbnail[:LONGEST]
+        made.append(
+            OutsideText(f"{where} thumbnail", "", thumbnail, "picture", whole=thumbnail == found.thumbnail)
+        )
+    return made, found.whole

@@ -14,6 +14,8 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from carnet.formats.exif import exif_outside
+from carnet.formats.meta_items import MetaItem, items_of
 from carnet.formats.reader import LONGEST, Message, OutsideText, Reader, Stream
 
 if TYPE_CHECKING:
@@ -144,6 +146,7 @@ class Mp4Reader(Reader):
         data = self._source.read(min(end - start, LONGEST))
         label = kind.decode("latin-1")
         if kind == b"meta":
+            self._items(data)
             # FFmpeg gives the texts of `meta`; what else it holds (pictures) is looked for here.
             if b"\xff\xd8\xff" in data or b"\x89PNG" in data:
                 self._outside.append(OutsideText("cover picture", label, data, "picture"))
@@ -155,6 +158,40 @@ class Mp4Reader(Reader):
         elif data.strip(b"\x00"):
             where = "padding that is not empty" if kind in _EMPTY_KINDS else "box of another kind"
             self._outside.append(OutsideText(where, label, data, "bytes", whole=end - start <= LONGEST))
+
+    def _items(self, meta: bytes) -> None:
+        """Look at the items of a `meta` box: EXIF and XMP beside the pictures of HEIF."""
+        try:
+            items, own = items_of(meta)
+        except ValueError:
+            self.lose("the list of items could not be read: EXIF may be among them")
+            return
+        for item in items:
+            if item.kind == "Exif":
+                data = self._item(item, own)
+                # ISO/IEC 23008-12, A.2.1: how many bytes lie before the TIFF header, then these bytes.
+                skipped = 4 + int.from_bytes(data[:4], "big")
+                outside, whole = exif_outside(data[skipped:])
+                self._outside += outside
+                if not whole:
+                    self._outside.append(OutsideText("EXIF", "", data, "bytes"))
+                    self.lose("the EXIF block could not be read wholly")
+            elif item.kind == "mime":
+                self._outside.append(OutsideText("XMP", item.media_type, self._item(item, own)))
+            elif item.kind == "uri ":
+                self._outside.append(OutsideText("item", item.media_type, self._item(item, own), "bytes"))
+
+    def _item(self, item: MetaItem, own: bytes) -> bytes:
+        """Give the first `LONGEST` bytes of an item."""
+        made = b""
+        for offset, length in item.pieces:
+            room = min(length or LONGEST, LONGEST - len(made))
+            if item.own:
+                made += own[offset : offset + room]
+            elif offset < self._length:
+                self._source.seek(offset)
+                made += self._source.read(room)
+        return made
 
     def messages(self) -> Iterator[Message]:
         """Give every packet in file order; times are the packet's presentation time."""

@@ -11,7 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carnet.errors import UnreadableError
-from carnet.formats.exif import read_exif
+from carnet.formats.exif import exif_outside
 from carnet.formats.raster import MOST_PIXELS, RASTERS, decode_raster
 from carnet.formats.reader import LONGEST, StillReader
 
@@ -98,15 +98,9 @@ class PictureReader(StillReader):
                 self.block(error.what)
 
     def _exif(self, data: bytes) -> None:
-        found = read_exif(data)
-        for tag, text in found.texts:
-            if text.strip(b"\x00 "):
-                self._put("EXIF", text, name=f"tag 0x{tag:04x}")
-        if found.position:
-            self._put("EXIF", b"", "position", "GPS")
-        if found.thumbnail:
-            self._put("EXIF thumbnail", found.thumbnail, "picture")
-        if not found.whole:
+        outside, whole = exif_outside(data)
+        self._outside += outside
+        if not whole:
             self._put("EXIF", data, "bytes")
             self.lose("the EXIF block could not be read wholly")
 

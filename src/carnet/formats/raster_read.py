@@ -10,7 +10,7 @@ import re
 from typing import BinaryIO
 
 from carnet.errors import UnreadableError
-from carnet.formats.exif import read_exif
+from carnet.formats.exif import exif_outside
 from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, chunks_of, decode_raster, header_of
 from carnet.formats.reader import StillReader
 
@@ -42,15 +42,9 @@ class RasterReader(StillReader):
             self.lose("there are bytes after the end of the picture")
 
     def _exif(self, data: bytes, where: str = "EXIF") -> None:
-        found = read_exif(data)
-        for tag, text in found.texts:
-            if text.strip(b"\x00 "):
-                self._put(where, text, name=f"tag 0x{tag:04x}")
-        if found.position:
-            self._put(where, b"", "position", "GPS")
-        if found.thumbnail:
-            self._put(f"{where} thumbnail", found.thumbnail, "picture")
-        if not found.whole:
+        outside, whole = exif_outside(data, where)
+        self._outside += outside
+        if not whole:
             self.lose(f"the {where} block could not be read wholly")
 
     def _walk(self, form: str) -> None:
