@@ -293,7 +293,9 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help=f"ingest {SMALL_MIB} MiB instead of {FULL_MIB}")
     parser.add_argument("--mib", type=int, default=FULL_MIB, help="size of the file that is ingested")
     parser.add_argument(
-        "--only", choices=("decide", "law", "ingest", "can", "text", "scan", "redaction"), help="one part alone"
+        "--only",
+        choices=("decide", "law", "ingest", "can", "text", "scan", "redaction"),
+        help="one part alone",
     )
     parser.add_argument("--child", nargs=3, metavar=("NAME", "SOURCE", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from carnet.errors import UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.json_values import json_values
+from carnet.formats.legacy_text import legacy_of
 from carnet.formats.text_files import TextReader, encoding_of
 from carnet.model.factsheet import ReadState
 
@@ -39,6 +40,12 @@ def records(content: bytes):
         (b"first line\nsecond\n", "text", {"text": "first line"}),
         ("车牌 京A12345\n".encode("gb18030"), "text", {"text": "车牌 京A12345"}),
         ("\ufeffid,名\r\n7,李\r\n".encode("utf-16-le"), "csv", {"id": "7", "名": "李"}),
+        (b"[INFO] [1690000000.1]: started\n", "text", {"text": "[INFO] [1690000000.1]: started"}),
+        (b"[1690000000.1]: started\nx\n", "text", {"text": "[1690000000.1]: started"}),
+        (b"[2026-11-22 08:00:01] started\n", "text", {"text": "[2026-11-22 08:00:01] started"}),
+        (b"[lidar]\nserial=7\n", "text", {"text": "[lidar]"}),
+        (b"[1, 2]\n", "json", {"value": 1}),
+        (b"\x1b[0mstarted\x1b[33m\nx\n", "text", {"text": "\x1b[0mstarted\x1b[33m"}),
     ],
 )
 def test_a_text_is_read_as_what_it_is(content, form, first):
@@ -59,7 +66,7 @@ def test_a_quoted_cell_may_hold_lines():
 
 
 @pytest.mark.parametrize(
-    "content", [b'{"a": 1', b'{"a": 1}\n{"a": \n', b"[1, 2", b"\xe9\xff\x80 text", b"\xff\xfe\x00"]
+    "content", [b"\xe9\xff\x80 text", b"\xff\xfe\x00", "водитель стоит близко".encode("cp1251")]
 )
 def test_a_broken_text_is_blocked(content):
     reader = open_recording(io.BytesIO(content), "x.json")
@@ -99,3 +106,55 @@ def test_every_value_of_a_json_text_has_its_place(document, indent, ascii_only):
 def test_what_is_no_json_is_refused(text):
     with pytest.raises(UnreadableError):
         list(json_values(text))
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "texts"),
+    [
+        (b'[\n{"a": 1},\n{"a": 2\n', "json", ["[", '{"a": 1},', '{"a": 2']),
+        (b'{\n// where it stands\n"lat": 1.5}', "json", ["{", "// where it stands", '"lat": 1.5}']),
+        (b'{"a": 1}\n{"a": 2}\n{"a": \n', "ndjson", ['{"a": ']),
+    ],
+)
+def test_what_begins_like_json_and_is_none_is_looked_at_as_a_text(content, form, texts):
+    reader, found = records(content)
+    assert (reader.format, reader.state) == (form, ReadState.PARTLY)
+    assert "not valid JSON" in str(reader.reason)
+    assert [one["text"] for one in found if "text" in one] == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Längengrad;Straße\n11,5;Müllerstraße 7\n", "cp1252"),
+        ("Le véhicule a été arrêté à l'hôpital où il était", "cp1252"),
+        ("it\u2019s \u201cquoted\u201d, the driver\u2019s \u2013 text\u2019s end, no more of it", "cp1252"),
+        ("緯度,経度,時刻\n35.1,139.1,12\n", "cp932"),
+        ("この車両は東京から大阪へ移動しました。", "cp932"),
+        ("この車両は東京から大阪へ移動しました。", "euc_jp"),
+        ("이 차량은 서울에서 부산까지 이동하였습니다. 운전자는 김철수입니다.", "euc_kr"),
+    ],
+)
+def test_an_encoding_that_nothing_announces_is_judged_and_told(text, encoding):
+    reader, found = records(text.encode(encoding))
+    assert reader.encoding == encoding
+    assert reader.state is ReadState.PARTLY
+    assert encoding in str(reader.reason)
+    assert "".join(map(str, found[0].values()))[:2] in text
+
+
+def test_chinese_texts_are_gb_18030_and_need_no_word():
+    text = "本车从上海开往北京，驾驶员为李明，车牌号码为京A12345。数据由记录仪采集。\n"
+    reader, found = records(text.encode("gb18030"))
+    assert (reader.encoding, reader.state) == ("gb18030", ReadState.READ)
+    assert found == [{"text": text.strip()}]
+
+
+def test_a_damaged_utf_8_text_is_no_text_of_another_encoding():
+    reader, found = records("本车从上海开往北京，驾驶员为李明".encode()[:-1])
+    assert (reader.encoding, reader.state, found) == (None, ReadState.BLOCKED, [])
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_have_a_list_of_encodings(data):
+    assert set(legacy_of(data)) <= {"gb18030", "cp932", "euc_jp", "euc_kr", "cp1252"}

@@ -46,7 +46,7 @@ def redact_text(
             remedy="remove precise_location from it, or leave it out",
         )
     encoding = reader.encoding
-    if encoding is None:
+    if encoding is None or reader.reason:
         raise UnreadableError(reader.reason or "the text cannot be read", where="file")
     records = changed = 0
     for before, after in _rewritten(reader, source, encoding, mask):

@@ -156,7 +156,8 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"age-encryption.org", "a file encrypted by age"),
     (0, b"-----BEGIN PGP MESSAGE", "a file encrypted by OpenPGP"),
 )
-_TEXT = bytes({9, 10, 12, 13, *range(32, 256)})
+# A log may have bells, backspaces and colours.
+_TEXT = bytes({*range(7, 14), 27, *range(32, 256)})
 
 
 def head_of(source: BinaryIO) -> bytes:

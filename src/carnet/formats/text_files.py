@@ -1,8 +1,9 @@
 """Texts: JSON, one JSON document a line, tables with separators (CSV), and plain lines.
 
-The encoding is UTF-8, UTF-16 with its mark, or GB 18030, whichever the whole file is valid in; anything else is
-blocked. Records come out as JSON messages without a time, so that a field is classified like a message's field:
-a table's row by its header, a long list's elements one by one. Lines of a plain text have the one field `text`.
+The encoding is UTF-8, UTF-16 with its mark, or GB 18030; what looks like Windows-1252 or a Japanese or Korean
+encoding is taken for it, and said to be. Anything else is blocked. Records come out as JSON messages without a
+time, so that a field is classified like a message's field: a table's row by its header, a long list's elements one
+by one. Lines of a plain text have the one field `text`, and so has what begins like JSON and is none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, BinaryIO
 
 from carnet.errors import UnreadableError
 from carnet.formats.json_shapes import shape_of
+from carnet.formats.legacy_text import ANNOUNCED, legacy_of
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
 from carnet.recognise.receivers import is_line
 
@@ -36,29 +38,36 @@ _FEWEST_ROWS = 2
 
 
 def encoding_of(source: BinaryIO) -> str | None:
-    """Give the encoding in which the whole file is valid text, or None; puts the source back at its start."""
+    """Give the encoding in which the whole file is valid text, or None; puts the source back at its start.
+
+    What is neither UTF-8 nor marked as UTF-16 is in an encoding that nothing announces: `legacy_of` judges it.
+    """
     source.seek(0)
     mark = source.read(3)
     if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        tried = ["utf-16-le" if mark.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"]
-    else:
-        tried = ["utf-8", "gb18030"]
+        name = "utf-16-le" if mark.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
+        return name if _is_in(source, name) else None
+    if _is_in(source, "utf-8"):
+        return "utf-8"
+    source.seek(0)
+    likely = legacy_of(source.read(_BLOCK))
+    return next((name for name in likely if _is_in(source, name)), None)
+
+
+def _is_in(source: BinaryIO, encoding: str) -> bool:
+    """Say whether the whole file is text in an encoding; puts the source back at its start."""
+    source.seek(0)
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        for name in tried:
-            source.seek(0)
-            decoder = codecs.getincrementaldecoder(name)()
-            try:
-                while block := source.read(_BLOCK):
-                    if _CONTROL.search(decoder.decode(block)):
-                        break
-                else:
-                    decoder.decode(b"", final=True)
-                    return name
-            except UnicodeDecodeError:
-                continue
-        return None
+        while block := source.read(_BLOCK):
+            if _CONTROL.search(decoder.decode(block)):
+                return False
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
     finally:
         source.seek(0)
+    return True
 
 
 def separator_of(lines: list[str]) -> str | None:
@@ -132,7 +141,10 @@ def form_of(source: BinaryIO, encoding: str) -> str:
     lines = [one for one in head_lines(source, encoding) if one.strip()]
     first = lines[0].lstrip() if lines else ""
     if first[:1] in {"{", "["}:
-        return NDJSON if len(lines) > 1 and _is_json(lines[0]) and _is_json(lines[1]) else JSON
+        if len(lines) > 1 and _is_json(lines[0]) and _is_json(lines[1]):
+            return NDJSON
+        if not _is_bracketed(first):
+            return JSON
     # Sentences of a receiver have as many commas each as a table has.
     if sum(map(is_line, lines[:20])) * 2 > len(lines[:20]):
         return TEXT
@@ -145,6 +157,19 @@ def _is_json(line: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _is_bracketed(line: str) -> bool:
+    """Say whether a line begins with words in brackets: a section of settings, the level or time of a log's line."""
+    if not line.startswith("[") or line[1:].lstrip()[:1] in {"{", "[", '"'}:
+        return False
+    try:
+        _, end = json.JSONDecoder().raw_decode(line)
+    except json.JSONDecodeError as error:
+        return error.pos < len(line.rstrip())
+    except RecursionError:
+        return False
+    return bool(line[end:].strip())
 
 
 def parts_of(document: Any, depth: int = 0) -> Iterator[Any]:
@@ -191,6 +216,8 @@ class TextReader(Reader):
             self.format = TEXT
         else:
             self.format = form_of(source, self.encoding)
+            if self.encoding not in ANNOUNCED:
+                self.lose(f"nothing says its encoding: it was taken for {self.encoding}")
         schema = "carnet/Line" if self.format == TEXT else None
         self._stream = Stream(
             "lines" if self.format == TEXT else "records", "records", schema, encoding="json"
@@ -223,19 +250,34 @@ class TextReader(Reader):
         if self.encoding is None:
             return
         if self.format == JSON:
-            document = self._document()
+            try:
+                document = self._document()
+            except UnreadableError as error:
+                # What is cut, or has comments, is still a text: its words and places can be looked for.
+                self.lose(f"{error.what}: it was looked at line by line")
+                yield from self._lines()
+                return
             self._shaped(document)
             yield from parts_of(document)
         elif self.format == NDJSON:
             for line in lines_of(self._source, self.encoding):
-                if line.strip():
-                    yield from parts_of(_loaded(line.lstrip("\ufeff")))
+                if not line.strip():
+                    continue
+                try:
+                    document = _loaded(line.lstrip("\ufeff"))
+                except UnreadableError:
+                    self.lose("a line is not valid JSON: it was looked at as a text")
+                    document = {"text": line.strip("\ufeff\r\n")}
+                yield from parts_of(document if isinstance(document, dict | list) else {"value": document})
         elif self.format == CSV:
             yield from self._rows()
         else:
-            for line in lines_of(self._source, self.encoding):
-                if line.strip():
-                    yield {"text": line.strip("\ufeff\r\n")}
+            yield from self._lines()
+
+    def _lines(self) -> Iterator[dict[str, str]]:
+        for line in lines_of(self._source, self.encoding or "utf-8"):
+            if line.strip():
+                yield {"text": line.strip("\ufeff\r\n")}
 
     def _shaped(self, document: Any) -> None:
         """Give the records the name of the known kind of document that they are."""
