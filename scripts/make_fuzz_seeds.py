@@ -127,6 +127,30 @@ def seeds() -> Iterator[bytes]:
     index = bytearray(test_shape_read.shapes(3)[:100])
     index[24:28] = (54).to_bytes(4, "big")
     yield bytes(index) + (50).to_bytes(4, "big") + (10).to_bytes(4, "big")
+    yield from sounds()
+
+
+def sounds() -> Iterator[bytes]:
+    """Give a tenth of a second of silence in each form of sound file."""
+    for form, codec in (
+        ("wav", "pcm_s16le"),
+        ("flac", "flac"),
+        ("ogg", "libopus"),
+        ("mp3", "libmp3lame"),
+        ("adts", "aac"),
+    ):
+        out = io.BytesIO()
+        with av.open(out, "w", format=form) as file:
+            track = file.add_stream(codec, rate=16_000, layout="mono")
+            file.metadata["comment"] = "a text"
+            resampler = av.AudioResampler(track.codec_context.format.name, "mono", 16_000, frame_size=320)
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.int16), format="s16", layout="mono")
+            frame.sample_rate = 16_000
+            for one in (frame, None):
+                for made in resampler.resample(one):
+                    file.mux(track.encode(made))
+            file.mux(track.encode(None))
+        yield out.getvalue()
 
 
 def receivers() -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from carnet.classify.canbus import CanBus
 from carnet.classify.messages import MessageStream
 from carnet.classify.pictures import Seen, Spread, look, picture_of, stands_alone
 from carnet.classify.schemas import is_known
+from carnet.classify.sound import CABIN, Listened, listen, sound_class
 from carnet.classify.tables import TableStream
 from carnet.errors import MissingExtraError, UnreadableError
 from carnet.formats import open_recording
@@ -98,7 +99,7 @@ def describe(
         source: a seekable binary file, read from its start; it is not closed.
         name: the file's name as it came, with folders where they are part of it; looked through, never shown.
         companions: files beside it by name: databases (DBC) of its buses.
-        detect: look for faces and plates in frames.
+        detect: look for faces and plates in frames, and for speech in sound.
         hash_content: put the SHA-256 of the bytes on the sheet.
         sketch: keep the shapes of tracks, without place or scale, as the fact `sketch`.
         plugins: names of foreign readers to ask about what carnet does not know; for workers.
@@ -294,9 +295,10 @@ def _finish(
         if stream.kind != "picture":
             facts["hours"] = round((work.last_ns - (work.first_ns or 0)) / _NS_PER_HOUR, 6)
     elif stream.kind == "audio":
-        # Nothing says where the microphone is; a car's camera hears the cabin first.
-        fields = (FieldClass("*", DataClass("audio.cabin"), Certainty.POSSIBLE, ("track: sound",)),)
-        classes = (DataClass("audio.cabin"),)
+        heard = listen(reader, stream) if detect else Listened()
+        tools.update({one.name: one for one in heard.tools})
+        fields, classes = (sound_class(heard),), (CABIN,)
+        facts |= heard.facts
         facts["hours"] = round((work.last_ns - (work.first_ns or 0)) / _NS_PER_HOUR, 6)
     elif stream.kind == "database":
         fields = (

@@ -1,4 +1,4 @@
-"""Below the rooms: faces and plates. Each detector carries name, version and its weights' digest.
+"""Below the rooms: faces, plates, speech. Each detector carries name, version and its weights' digest.
 
 Two kinds that never share weights: the ones that mask (`face_detector`, `plate_detector`, `text_detector`,
 `road_user_detector`) and the ones that check what was masked (`checking_face_detector`,
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from carnet.detectors.box import Box, Picture
     from carnet.detectors.faces import FaceSetting, Setting
     from carnet.detectors.objects import RoadUserDetector
+    from carnet.detectors.speech import SpeechDetector
     from carnet.detectors.text import TextDetector
     from carnet.model.factsheet import Tool
 
@@ -43,7 +44,7 @@ def _need_vision() -> None:
         load_openvino()
     except ImportError as error:
         raise MissingExtraError(
-            "finding faces and plates needs numpy, OpenCV and OpenVINO",
+            "finding faces, plates and speech needs numpy, OpenCV and OpenVINO",
             remedy="pip install 'carnet[vision]'",
         ) from error
     del cv2, np
@@ -93,6 +94,15 @@ def road_user_detector(threads: int = DEFAULT_THREADS) -> RoadUserDetector:
     from carnet.detectors.objects import RoadUserDetector
 
     return RoadUserDetector(threads=threads)
+
+
+@cache
+def speech_detector(threads: int = DEFAULT_THREADS) -> SpeechDetector:
+    """Give the detector of speech (Silero VAD); errors as for `face_detector`."""
+    _need_vision()
+    from carnet.detectors.speech import SpeechDetector
+
+    return SpeechDetector(threads)
 
 
 @cache

@@ -70,6 +70,22 @@ def load_weights(file: str) -> Weights:
     return Weights(file, content, digest(found), str(listed[file]["version"]))
 
 
+def read_network(core: Any, weights: Weights) -> Any:
+    """Let OpenVINO read a network.
+
+    Raises:
+        DetectorError: it cannot.
+    """
+    try:
+        if weights.file.endswith(".onnx"):
+            return core.read_model(weights.content, b"")
+        # OpenVINO reads this format from a path only; the bytes were checked a moment ago.
+        with resources.as_file(resources.files("carnet.detectors") / "weights" / weights.file) as path:
+            return core.read_model(path)
+    except RuntimeError as error:
+        raise DetectorError("OpenVINO cannot read the weights", where=weights.file, remedy=_REMEDY) from error
+
+
 def input_size(width: float, height: float) -> tuple[int, int]:
     """Give the nearest size that networks take: multiples of 64 from 512 on, of 32 below.
 
@@ -121,18 +137,7 @@ class Network:
         self._read()
 
     def _read(self) -> Any:
-        try:
-            if self._weights.file.endswith(".onnx"):
-                return self._core.read_model(self._weights.content, b"")
-            # OpenVINO reads this format from a path only; the bytes were checked a moment ago.
-            with resources.as_file(
-                resources.files("carnet.detectors") / "weights" / self._weights.file
-            ) as path:
-                return self._core.read_model(path)
-        except RuntimeError as error:
-            raise DetectorError(
-                "OpenVINO cannot read the weights", where=self._weights.file, remedy=_REMEDY
-            ) from error
+        return read_network(self._core, self._weights)
 
     def _shaped(self, shape: tuple[int, ...]) -> Any:
         model = self._read()

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VIDEO_CODECS = frozenset({"h264", "hevc"})
+SOUND_RATE = 16_000
+"""Samples a second of what `sound` gives."""
+
 _CONTAINERS = frozenset(
     {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"udta", b"mvex", b"moof", b"traf"}
 )
@@ -42,6 +45,7 @@ class Mp4Reader(Reader):
     """An MP4 file; `cut` says why when it ends before its end."""
 
     format = "mp4"
+    _called = "video container"
 
     def __init__(self, source: BinaryIO, length: int) -> None:
         super().__init__()
@@ -60,7 +64,7 @@ class Mp4Reader(Reader):
                 self._describe(container)
         except self._failures as error:
             del error
-            self.block("the video container cannot be opened: its index is missing or damaged")
+            self.block(f"the {self._called} cannot be opened: its index is missing or damaged")
 
     @property
     def _failures(self) -> tuple[type[Exception], ...]:
@@ -99,7 +103,7 @@ class Mp4Reader(Reader):
         self._metadata("metadata of the container", container.metadata)
         self._streams = tuple(tracks)
         if not tracks:
-            self.block("the video container holds no track")
+            self.block(f"the {self._called} holds no track")
 
     def _metadata(self, where: str, table: Any) -> None:
         for key, value in table.items():
@@ -212,7 +216,7 @@ class Mp4Reader(Reader):
         except self._failures:
             self.lose("the packets could not be read to the end")
         if not count:
-            self.block("the video container holds no packet")
+            self.block(f"the {self._called} holds no packet")
 
     def frames(self) -> Iterator[tuple[int, int, Callable[[], NDArray[Any]]]]:
         """Decode the first video track: index, time in ns, and what gives the picture (H x W x 3 BGR).
@@ -244,6 +248,35 @@ class Mp4Reader(Reader):
             self.lose(f"the container says {expected} frames, {index} were decoded")
         if not index:
             self.block("no frame of the video decodes")
+
+    def sound(self, number: int) -> Iterator[NDArray[Any]]:
+        """Decode a sound track: pieces of mono samples, float32 in -1 to 1, 16 kHz, whatever the track has.
+
+        What does not decode is noted in `reason`.
+
+        Args:
+            number: of the stream.
+        """
+        if self._blocked:
+            return
+        pieces = 0
+        try:
+            with self._open() as container:
+                track = container.streams[number]
+                if track.codec_context is not None:
+                    resampler = self._av.AudioResampler(format="flt", layout="mono", rate=SOUND_RATE)
+                    for frame in container.decode(track):
+                        if frame.is_corrupt:
+                            self.lose("a piece of sound is damaged")
+                        for made in resampler.resample(frame):
+                            pieces += 1
+                            yield made.to_ndarray()[0]
+                    for made in resampler.resample(None):
+                        yield made.to_ndarray()[0]
+        except self._failures:
+            self.lose("a sound track could not be decoded to the end")
+        if not pieces:
+            self.lose("a sound track does not decode: it was not listened to")
 
 
 def _ns(stamp: int | None, base: Fraction | None) -> int:

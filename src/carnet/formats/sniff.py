@@ -22,6 +22,7 @@ from carnet.formats.raster import BMP, GIF, PNM, TIFF, WEBP, is_bmp, is_pnm, is_
 from carnet.formats.receiver_frames import is_log
 from carnet.formats.rinex_read import is_rinex
 from carnet.formats.shape_read import SHP, SHX, is_shp, is_shx
+from carnet.formats.sound_read import AAC, FLAC, MP3, OGG, WAV, is_adts, is_mp3, is_wav
 from carnet.formats.tar_entries import is_tar
 from carnet.formats.xml_root import is_xml, root_of
 
@@ -116,6 +117,11 @@ FORMATS: tuple[Format, ...] = (
     Format(DBF, is_dbf, "dbf_read:DbfReader", ("length",)),
     Format(TAR, is_tar, "archive_read:ArchiveReader", ("form", "length")),
     Format(MP4, lambda head: head[4:8] in _MP4_BOXES, "mp4_read:Mp4Reader", ("length",)),
+    Format(WAV, is_wav, "sound_read:SoundReader", ("form", "length")),
+    Format(FLAC, starting(b"fLaC"), "sound_read:SoundReader", ("form", "length")),
+    Format(OGG, starting(b"OggS"), "sound_read:SoundReader", ("form", "length")),
+    Format(MP3, is_mp3, "sound_read:SoundReader", ("form", "length")),
+    Format(AAC, is_adts, "sound_read:SoundReader", ("form", "length")),
     Format(BLF, starting(b"LOGG"), "can_blf:BlfReader", ("length",)),
     Format(ASC, is_asc, "can_asc:AscReader"),
     Format(TRC, is_trc, "can_trc:TrcReader"),
@@ -145,9 +151,7 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1aE\xdf\xa3", "a WebM video"),
     (0, b"II+\x00", "a BigTIFF picture"),
     (0, b"MM\x00+", "a BigTIFF picture"),
-    (0, b"RIFF", "a RIFF container (AVI or WAV)"),
-    (0, b"OggS", "an Ogg container"),
-    (0, b"ID3", "an MP3 sound file"),
+    (0, b"RIFF", "a RIFF container (AVI)"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (0, b"Rar!", "a RAR archive"),
     (0, b"%PDF", "a PDF document"),
@@ -203,6 +207,9 @@ _OWN = (
     b"MDF     ",
     b"UnFinMF ",
     b"LOGG",
+    b"fLaC",
+    b"OggS",
+    b"ID3",
 )
 
 
