@@ -197,7 +197,7 @@ def test_weights_that_are_no_network_are_refused():
 def test_every_listed_file_is_there_with_licence_and_source():
     folder = network.resources.files("carnet.detectors") / "weights"
     entries = json.loads((folder / "weights.json").read_text(encoding="utf-8"))["weights"]
-    assert len(entries) == 6
+    assert len(entries) == 7
     total = 0
     for entry in entries:
         total += len(network.load_weights(entry["file"]).content)
