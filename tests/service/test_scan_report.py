@@ -95,8 +95,9 @@ def test_a_track_is_drawn_without_its_place(tmp_path):
     gpx = f'<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>{points}</trkseg></trk></gpx>'
     (tmp_path / "drive.gpx").write_text(gpx, "utf-8")
     out = tmp_path / "r.html"
-    run = CliRunner().invoke(app, [str(tmp_path / "drive.gpx"), "--html", str(out)])
+    run = CliRunner().invoke(app, [str(tmp_path / "drive.gpx"), "--html", str(out), "--json"])
     assert run.exit_code == 0, run.output
+    assert "sketch" not in run.stdout
     page = out.read_text("utf-8")
     assert re.search(r'<polyline class="line"[^>]* points="0,100 ', page)
     assert "121.4" not in page

@@ -109,9 +109,7 @@ def describe(
     """
     digest = _digest(source) if hash_content else None
     sheet = _described(source, name, companions, None, detect=detect, plugins=plugins)
-    for one in () if sketch else sheet.streams:
-        one.facts.pop("sketch", None)
-    return replace(sheet, sha256=digest)
+    return replace(sheet if sketch else sheet.without_sketches(), sha256=digest)
 
 
 def _described(

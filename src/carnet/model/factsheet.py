@@ -11,7 +11,7 @@ fact holds a coordinate, a VIN, a plate or any other value that identifies someb
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -168,6 +168,16 @@ class FactSheet:
         """Every class of data in the file, sorted."""
         classes = {one for stream in self.streams for one in stream.data}
         return tuple(sorted(classes | {one.data for one in self.outside}))
+
+    def without_sketches(self) -> FactSheet:
+        """Give the sheet without the shapes of tracks, which are for the eye of whoever asked for a report."""
+        streams = tuple(
+            replace(one, facts={name: fact for name, fact in one.facts.items() if name != "sketch"})
+            if "sketch" in one.facts
+            else one
+            for one in self.streams
+        )
+        return replace(self, streams=streams)
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON form: an item of `scan: v1` without its path."""

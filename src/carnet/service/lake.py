@@ -118,15 +118,30 @@ class LakeScan:
     """A scan of a bucket: what is known already, what is left, and the looking."""
 
     def __init__(
-        self, bucket: Bucket, prefix: str, *, inventory: Path | None, since: Path | None, resume: bool
+        self,
+        bucket: Bucket,
+        prefix: str,
+        *,
+        inventory: Path | None,
+        since: Path | None,
+        resume: bool,
+        sketch: bool = False,
     ) -> None:
         """Read what an earlier scan left.
+
+        Args:
+            bucket: what is looked at.
+            prefix: under which its objects lie.
+            inventory: the file that is written; its journal lies beside it.
+            since: an earlier inventory, which spares what has not changed.
+            resume: go on with the journal that lies there.
+            sketch: keep the shapes of tracks, for a report; what an earlier inventory spares has none.
 
         Raises:
             InputError: a journal lies there and is not to be resumed, or is one of another bucket.
             UnreadableError: the earlier inventory does not read.
         """
-        self._bucket, self._prefix = bucket, prefix
+        self._bucket, self._prefix, self._sketch = bucket, prefix, sketch
         self.inventory = inventory
         self._key = self._secret(since)
         self._known: dict[str, Looked] = {}
@@ -252,9 +267,8 @@ class LakeScan:
         source = RangeFile(self._bucket, one, one.size if whole else BUDGET, BUDGET if whole else BLOCK)
         reached = True
         try:
-            sheet = crew.describe(
-                source, one.key, self._databases.get(one.key.rpartition("/")[0], {}), whole=whole
-            )
+            beside = self._databases.get(one.key.rpartition("/")[0], {})
+            sheet = crew.describe(source, one.key, beside, whole=whole, sketch=self._sketch)
         except MissingExtraError:
             raise
         except CarnetError as error:
@@ -326,7 +340,7 @@ class _Crew:
             self._idle.put(None)
 
     def describe(
-        self, source: RangeFile, key: str, databases: Mapping[str, bytes], *, whole: bool
+        self, source: RangeFile, key: str, databases: Mapping[str, bytes], *, whole: bool, sketch: bool
     ) -> FactSheet:
         worker = self._idle.get()
         try:
@@ -336,6 +350,7 @@ class _Crew:
             name = key.rpartition("/")[2]
             parameters = {
                 "name": key,
+                "sketch": sketch,
                 "companions": {
                     one: base64.b64encode(data).decode("ascii")
                     for one, data in databases.items()

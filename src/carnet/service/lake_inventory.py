@@ -32,7 +32,8 @@ def write_inventory(path: Path, rows: list[Looked], address: str) -> None:
             "reason": pa.array([one.sheet.reason for one in rows], pa.string()),
             "data": pa.array([[str(data) for data in one.sheet.data] for one in rows], texts),
             "sheet": pa.array(
-                [json.dumps(one.sheet.to_json(), ensure_ascii=False) for one in rows], pa.string()
+                [json.dumps(one.sheet.without_sketches().to_json(), ensure_ascii=False) for one in rows],
+                pa.string(),
             ),
         }
     ).replace_schema_metadata(_SIGN | {b"bucket": address.encode()})

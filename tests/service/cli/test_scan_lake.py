@@ -150,6 +150,23 @@ def test_a_bucket_says_what_the_same_files_say_here(fleet):
         assert one == other
 
 
+def test_a_bucket_has_a_report_with_its_tracks(fleet, tmp_path):
+    points = "".join(
+        f'<trkpt lat="{31.2 + at / 1000:.5f}" lon="{121.4 + at * at / 1e5:.5f}"/>' for at in range(60)
+    )
+    text = f'<gpx version="1.1" xmlns="http://www.topografix.com/GPX/1/1"><trk><trkseg>{points}</trkseg></trk></gpx>'
+    put(fleet, "tracks", f"{VIN}/drive.gpx", text.encode())
+    page, inventory = tmp_path / "lake.html", tmp_path / "lake.parquet"
+    found, _ = scan(fleet, "s3://tracks", "--json", "--html", page, "--inventory", inventory)
+    shown = page.read_text("utf-8")
+    assert "<polyline" in shown
+    assert VIN not in shown
+    assert "121.4" not in shown
+    assert found["items"][0]["streams"][0]["facts"]["km"] > 5
+    assert "sketch" not in json.dumps(found)
+    assert "sketch" not in str(pq.read_table(inventory).column("sheet").to_pylist())
+
+
 def test_of_a_long_object_one_mebibyte_is_fetched_and_it_is_partly(fleet, tmp_path):
     address = "s3://fleet/samples/shanghai_drive"
     document, said = scan(fleet, address, "--json", "--inventory", tmp_path / "x.parquet")

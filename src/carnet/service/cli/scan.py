@@ -377,10 +377,8 @@ def scan(
     started = datetime.now(UTC)
     asked_as: dict[Path, str] = {}
     if bucket_asked:
-        wishes = LakeWishes(
-            *(region, bucket_region, from_country, policy, endpoint),
-            *(sample, yes, resume, inventory, since),
-        )
+        places = region, bucket_region, from_country, policy, endpoint
+        wishes = LakeWishes(*places, sample, yes, resume, inventory, since, sketch=html is not None)
         items = scan_lake(paths[0], wishes)
         asked_as = {path: path.as_posix() for path, _ in items}
     else:
@@ -412,6 +410,7 @@ def scan(
             meanings=MEANINGS,
         )
         write_page(html, shown)
+        items = [(path, sheet.without_sketches()) for path, sheet in items]
     sys.stdout.write(
         json.dumps(document(items), ensure_ascii=False) + "\n" if as_json else report(items, region)
     )

@@ -59,6 +59,7 @@ class LakeWishes:
     resume: bool
     inventory: Path | None
     since: Path | None
+    sketch: bool
 
 
 def bucket_of(address: str) -> tuple[str, str]:
@@ -150,7 +151,14 @@ def scan_lake(address: str, wishes: LakeWishes) -> list[tuple[Path, FactSheet]]:
     if wishes.resume and wishes.inventory is None:
         raise InputError("the journal lies beside the inventory", where="--resume", remedy="name --inventory")
     bucket = Bucket(name, region=region, endpoint=wishes.endpoint)
-    scan = LakeScan(bucket, prefix, inventory=wishes.inventory, since=wishes.since, resume=wishes.resume)
+    scan = LakeScan(
+        bucket,
+        prefix,
+        inventory=wishes.inventory,
+        since=wishes.since,
+        resume=wishes.resume,
+        sketch=wishes.sketch,
+    )
     began = time.monotonic()
     objects = objects_of(bucket, prefix)
     took = (time.monotonic() - began) / max(1, bucket.requests)
