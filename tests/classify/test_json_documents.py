@@ -49,6 +49,75 @@ def test_nuscenes_tables():
     assert shape_of([camera]) in {"nuscenes/calibrated_sensor", "nuscenes/ego_pose"}
 
 
+def test_a_large_document_of_a_known_kind_is_looked_at():
+    objects = {str(n): {"name": f"car {n}", "type": "car", "more": "x" * 300} for n in range(400)}
+    sheet = scanned({"openlabel": {"metadata": {"annotator": "J. Doe"}, "objects": objects}})
+    assert sheet.bytes > 2 * 64 * 1024
+    assert {"perception.labels", "identity.name"} == set(sheet.data)
+
+
+def feature(kind, coordinates):
+    return {
+        "type": "Feature",
+        "properties": {"note": "x"},
+        "geometry": {"type": kind, "coordinates": coordinates},
+    }
+
+
+def collection(*features):
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+LINE = [[11.5 + n / 1000, 48.1 + n / 1000] for n in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("document", "data", "points"),
+    [
+        (collection(feature("LineString", LINE)), "location.trajectory", 40),
+        (collection(feature("MultiLineString", [LINE])), "location.trajectory", 40),
+        (feature("LineString", LINE[:3]), "location.trajectory", 3),
+        (collection(*(feature("Point", one) for one in LINE)), "location.position", 40),
+        (feature("Point", LINE[0]), "location.position", 1),
+        ({"type": "Point", "coordinates": LINE[0]}, "location.position", 1),
+        (feature("LineString", [[11.5, 48.1], [11.5, 48.1]]), "location.position", 2),
+        (collection(feature("Polygon", [LINE])), "map", None),
+        (collection(feature("Polygon", [LINE[:3]]), feature("Point", LINE[0])), "location.position", 3),
+    ],
+)
+def test_geojson_lines_and_points_are_places_and_areas_a_map(document, data, points):
+    sheet = scanned(document)
+    assert data in sheet.data
+    assert ("map" in sheet.data) == (data == "map")
+    (stream,) = sheet.streams
+    assert stream.facts.get("points") == points
+    if points:
+        assert stream.facts["countries"] == ("DE",)
+    if data != "location.trajectory":
+        assert stream.facts.get("km", 0) == 0
+
+
+def test_lines_of_geojson_features_are_places():
+    lines = "\n".join(json.dumps(feature("Point", one)) for one in LINE)
+    sheet = scanned(lines.encode())
+    assert {"location.trajectory"} <= set(sheet.data)
+
+
+def test_a_track_in_columns_is_a_track():
+    columns = {
+        "data": {"gps_lat": [b for _, b in LINE], "gps_lon": [a for a, _ in LINE], "speed": [1.5] * 40}
+    }
+    (stream,) = scanned(columns).streams
+    assert {"location.trajectory", "driving.dynamics"} <= set(stream.data)
+    assert stream.facts["points"] == 40
+
+
+def test_a_list_called_a_place_holds_coordinates_and_another_list_what_it_held():
+    found = fields(scanned({"home": {"latlng": [48.1, 11.5]}, "camera": {"intrinsics": [1.5, 2.5]}}))
+    assert found["home.latlng.0"] == "location.position"
+    assert found["camera.intrinsics.0"] == "unknown"
+
+
 def test_topojson_of_areas_is_a_map_and_a_line_is_a_place():
     arcs = {
         "type": "Topology",

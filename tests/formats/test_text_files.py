@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carnet.classify.messages import flatten
 from carnet.errors import UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.json_values import json_values
 from carnet.formats.legacy_text import legacy_of
-from carnet.formats.text_files import TextReader, encoding_of
+from carnet.formats.text_files import TextReader, encoding_of, parts_of
 from carnet.model.factsheet import ReadState
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=7) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
 
@@ -54,10 +55,41 @@ def test_a_text_is_read_as_what_it_is(content, form, first):
     assert found[0] == first
 
 
-def test_every_element_of_a_long_list_is_a_record():
-    _, found = records(json.dumps({"cars": [{"vin": n} for n in range(9)], "ids": list(range(9))}).encode())
-    assert [one["cars"] for one in found if set(one) == {"cars"}] == [{"vin": n} for n in range(9)]
-    assert [one["ids"] for one in found if set(one) == {"ids"}] == list(range(9))
+@pytest.mark.parametrize("keys", [("cars",), ("fleet", "cars"), ("a", "b", "c", "d")])
+@pytest.mark.parametrize("around", [0, 1, 3])
+def test_every_element_of_a_long_list_is_a_record_wherever_it_stands(keys, around):
+    document = [{"vin": str(n)} for n in range(9)]
+    for _ in range(around):
+        document = [document]
+    part = [{"vin": str(n)} for n in range(9)]
+    for key in reversed(keys):
+        document, part = {key: document}, [{key: one} for one in part]
+    _, found = records(json.dumps(document).encode())
+    assert found[:9] == part
+
+
+def test_a_line_of_numbers_is_one_value():
+    _, found = records(json.dumps({"ids": list(range(9)), "line": [[n, n] for n in range(9)]}).encode())
+    assert found[:9] == [{"line": [n, n]} for n in range(9)]
+    assert found[9]["ids"] == list(range(9))
+
+
+@given(anything)
+def test_no_text_of_a_document_is_lost(document):
+    def texts(value):
+        if isinstance(value, str):
+            yield value
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        for one in inner:
+            yield from texts(one)
+
+    seen = {
+        value
+        for part in parts_of(document if isinstance(document, dict | list) else {"value": document})
+        for _, value in flatten(part)
+        if isinstance(value, str)
+    }
+    assert set(texts(document)) <= seen | {""}
 
 
 def test_a_quoted_cell_may_hold_lines():

@@ -30,6 +30,7 @@ from carnet.classify.track import Track
 from carnet.errors import UnreadableError
 from carnet.formats.cdr import Codec, codec, value_at
 from carnet.formats.cdr_columns import ColumnReader, Columns
+from carnet.formats.json_shapes import LONG_LIST, is_long_line
 from carnet.formats.reader import Message, Stream
 from carnet.formats.runs import Run
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
@@ -50,7 +51,8 @@ _MOST_FIELDS = 500
 _MOST_PATHS = 20_000
 _MOST_TEXTS = 500
 _DEEPEST = 12
-_GROUND = frozenset({"carnet/OSM"})
+_GROUND = frozenset({"carnet/OSM", "carnet/GeoJSON places"})
+_OUTLINES = frozenset({"carnet/GeoJSON areas"})
 # What sentences and logs of receivers begin with.
 _RECEIVERS = frozenset("$!#%")
 _RAW = Hit(POSITION, "text: raw data of a receiver")
@@ -59,7 +61,7 @@ _LONGEST_NUMBER = 12
 
 
 def flatten(value: Any, path: str = "", depth: int = 0, *, rest: bool = False) -> Iterator[tuple[str, Any]]:
-    """Give the leaves of a JSON value as (path with dots, value).
+    """Give the leaves of a JSON value as (path with dots, value); a long line of numbers is one of a record's.
 
     Args:
         value: the value.
@@ -76,10 +78,13 @@ def flatten(value: Any, path: str = "", depth: int = 0, *, rest: bool = False) -
             name = str(key).encode("utf-8", "replace").decode("utf-8")
             yield from flatten(inner, f"{path}.{name}" if path else name, depth + 1, rest=rest)
     elif isinstance(value, list):
-        for number, inner in enumerate(value[:4]):
+        if not rest and is_long_line(value):
+            yield path or "value", value
+            return
+        for number, inner in enumerate(value[:LONG_LIST]):
             yield from flatten(inner, f"{path}.{number}" if path else str(number), depth + 1, rest=rest)
-        if rest and any(isinstance(one, dict | list | str) for one in value[4:]):
-            yield f"{path}.more" if path else "more", json.dumps(value[4:], ensure_ascii=False)
+        if rest and any(isinstance(one, dict | list | str) for one in value[LONG_LIST:]):
+            yield f"{path}.more" if path else "more", json.dumps(value[LONG_LIST:], ensure_ascii=False)
     else:
         yield path or "value", value
 
@@ -131,7 +136,7 @@ class MessageStream:
     def _pair_names(self, fresh: list[str]) -> None:
         """Find latitude and longitude that stand beside each other by name, once both are there."""
         halves = [path for path in fresh if is_half_of_a_pair(path)]
-        if not halves:
+        if not halves or self.stream.schema in _OUTLINES:
             return
         self._halves += halves
         paired = {latitude for latitude, _, _ in self._pairs}
@@ -144,24 +149,23 @@ class MessageStream:
         self.count += 1
         if not self.readable:
             return
-        if len(message.data) > _HEAVY and is_known(self.stream.schema):
+        # A file's own record is a whole document, of whatever size.
+        heavy = len(message.data) > _HEAVY and self.stream.kind != "records"
+        if heavy and is_known(self.stream.schema):
             return
         values = self._values(message)
         if values is None:
             self.bad += 1
             return
         for latitude, longitude, track in self._pairs:
-            a, b = _number(values.get(latitude)), _number(values.get(longitude))
-            if a is not None and b is not None:
+            for a, b in zip(_line(values.get(latitude)), _line(values.get(longitude)), strict=False):
                 track.add(a, b)
         for path, value in values.items():
-            number = _number(value)
             if isinstance(value, str):
                 self._text(path, value)
-            if number is not None:
+            if numbers := _line(value):
                 line = self._numbers.setdefault(path, [])
-                if len(line) < MOST_SAMPLES:
-                    line.append(number)
+                line += numbers[: MOST_SAMPLES - len(line)]
 
     def add_run(self, run: Run) -> None:
         """Take many messages; what is found is what `add` would find in one after the other."""
@@ -375,6 +379,13 @@ def _number(value: Any) -> float | None:
         return float(value)
     except OverflowError:
         return None
+
+
+def _line(value: Any) -> list[float]:
+    """Give the numbers of a value: those of a line, the one that it is, or none."""
+    found = value if isinstance(value, list) else [value]
+    numbers = [number for one in found if (number := _number(one)) is not None]
+    return numbers if len(numbers) == len(found) else []
 
 
 def _cabin(topic: str, data: DataClass) -> DataClass:

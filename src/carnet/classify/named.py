@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from carnet.model.factsheet import Certainty, FieldClass
 from carnet.model.ids import DataClass
-from carnet.recognise.names import class_of_name
+from carnet.recognise.names import NameClass, class_of_name
 
 POSITION = DataClass("location.position")
 _PLAIN = frozenset({"data", "value", "x", "y", "z"})
@@ -27,7 +27,7 @@ def by_name_or_value(
     """
     leaf = path.rpartition(".")[2]
     plain = leaf.lower() in _PLAIN or leaf.isdigit()
-    named = None if plain else class_of_name(path, of=of)
+    named = _of_list(path, of) if leaf.isdigit() else None if plain else class_of_name(path, of=of)
     if named is not None:
         certainty = Certainty.CERTAIN if values else named.certainty
         return FieldClass(shown, named.data, certainty, (named.rule, *values))
@@ -37,3 +37,13 @@ def by_name_or_value(
     if path in ranges:
         return FieldClass(shown, POSITION, Certainty.LIKELY, ("values: ranges to satellites",))
     return None
+
+
+def _of_list(path: str, of: str) -> NameClass | None:
+    """Say what the name of a list says of its elements: a list called a place holds coordinates.
+
+    Other names are not asked: what `camera.intrinsics` holds is no picture.
+    """
+    key = next((one for one in reversed(path.split(".")) if not one.isdigit()), "")
+    named = class_of_name(key, of=of) if key and key.lower() not in _PLAIN else None
+    return named if named is not None and named.data.startswith("location.") else None

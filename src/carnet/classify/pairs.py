@@ -10,6 +10,7 @@ satellite's number.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from carnet.classify.track import Track
@@ -40,6 +41,8 @@ _LONGITUDES = frozenset(
     {" longitude ", " lon ", " lng ", " long ", " gps longitude ", " gps lon ", " gps lng "}
     | {" 经度 ", " 経度 ", " längengrad ", " laengengrad "}
 )
+# GeoJSON (RFC 7946): longitude first, in lists of lists.
+_GEOJSON = re.compile(r"(?:.*\.)?coordinates(?:\.\d+)*\.([01])")
 _X = frozenset({" x ", " e ", " east "})
 
 
@@ -109,20 +112,28 @@ def _windows_go_on(runs: Sequence[Sequence[float]]) -> bool:
 
 def is_half_of_a_pair(path: str) -> bool:
     """Say whether a path's last word is latitude or longitude."""
-    return words(path.rpartition(".")[2]) in _LATITUDES | _LONGITUDES
+    return _half(path) is not None
+
+
+def _half(path: str) -> bool | None:
+    """Say of a path whether it is a latitude; None where it is no half of a pair."""
+    name = words(path.rpartition(".")[2])
+    if name in _LATITUDES or name in _LONGITUDES:
+        return name in _LATITUDES
+    place = _GEOJSON.fullmatch(path) if name in {" 0 ", " 1 "} else None
+    return place[1] == "1" if place else None
 
 
 def pairs_by_name(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Give the paths of latitude and longitude that stand beside each other by name."""
+    halves = {path: half for path in paths if (half := _half(path)) is not None}
     longitudes: dict[str, str] = {}
-    for path in paths:
-        head, _, leaf = path.rpartition(".")
-        if words(leaf) in _LONGITUDES:
-            longitudes.setdefault(head, path)
-    for path in paths:
-        head, _, leaf = path.rpartition(".")
-        longitude = longitudes.get(head)
-        if longitude is not None and words(leaf) in _LATITUDES:
+    for path, is_latitude in halves.items():
+        if not is_latitude:
+            longitudes.setdefault(path.rpartition(".")[0], path)
+    for path, is_latitude in halves.items():
+        longitude = longitudes.get(path.rpartition(".")[0])
+        if is_latitude and longitude is not None:
             yield path, longitude
 
 

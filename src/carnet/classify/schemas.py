@@ -131,6 +131,10 @@ _TYPES: dict[str, tuple[tuple[str, str], ...]] = {
     # TopoJSON of areas alone is a map of borders; lines and points may be where somebody was.
     "carnet/TopoJSON areas": ((r".*", "map"),),
     "carnet/TopoJSON": ((r"(arcs|transform|bbox).*|.*\.coordinates.*", "location.position"), (r".*", "map")),
+    # GeoJSON likewise; what a feature's properties are, their names say.
+    "carnet/GeoJSON areas": ((r"(.*\.)?(coordinates|bbox)(\..*)?", "map"),),
+    "carnet/GeoJSON places": ((r"(.*\.)?(coordinates|bbox)(\..*)?", "location.position"),),
+    "carnet/GeoJSON": ((r"(.*\.)?(coordinates|bbox)(\..*)?", "location.position"),),
     # ESRI shapes: areas are a map, points and lines are places.
     "carnet/Shapes of areas": ((r".*", "map"),),
     "carnet/Shapes": ((r".*", "location.position"),),

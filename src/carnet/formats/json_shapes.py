@@ -11,6 +11,10 @@ from typing import Any
 OPENLABEL, OPENLABEL_ON_EARTH = "carnet/OpenLABEL", "carnet/OpenLABEL on earth"
 VSS_CATALOGUE, FIELD_LIST = "carnet/VSS catalogue", "carnet/List of fields"
 TOPOJSON_AREAS, TOPOJSON = "carnet/TopoJSON areas", "carnet/TopoJSON"
+GEOJSON_AREAS, GEOJSON_PLACES, GEOJSON = "carnet/GeoJSON areas", "carnet/GeoJSON places", "carnet/GeoJSON"
+_AREAS = frozenset({"Polygon", "MultiPolygon"})
+_POINTS = frozenset({"Point", "MultiPoint"})
+_LINES = frozenset({"LineString", "MultiLineString"})
 # The keys by which a table of nuScenes is told from the others.
 _NUSCENES = {
     "ego_pose": {"rotation", "translation", "timestamp"},
@@ -21,6 +25,9 @@ _NUSCENES = {
     "calibrated_sensor": {"sensor_token", "translation", "rotation"},
     "scene": {"log_token", "first_sample_token"},
 }
+LONG_LIST = 4
+"""Elements of a list that are looked at where they stand; those of a longer one are records of their own."""
+
 _LOOKED_AT = 20
 _FEWEST_FIELDS = 3
 
@@ -36,6 +43,10 @@ def shape_of(document: Any) -> str | None:
             return OPENLABEL_ON_EARTH if _on_earth(label) else OPENLABEL
     if document.get("type") == "Topology" and isinstance(document.get("arcs"), list):
         return TOPOJSON_AREAS if _areas_alone(document.get("objects")) else TOPOJSON
+    if geometries := geometries_of(document):
+        if geometries <= _AREAS:
+            return GEOJSON_AREAS
+        return GEOJSON_PLACES if geometries <= _POINTS | _AREAS else GEOJSON
     if document and all(_is_branch(one) for one in document.values()):
         return VSS_CATALOGUE
     if len(document) == 1:
@@ -47,6 +58,32 @@ def shape_of(document: Any) -> str | None:
         ):
             return FIELD_LIST
     return None
+
+
+def is_long_line(value: list[Any]) -> bool:
+    """Say whether a list is a line of numbers, as tables by columns have them: it is one value, not many."""
+    return len(value) > LONG_LIST and all(type(one) in {int, float} for one in value)
+
+
+def geometries_of(document: dict[str, Any]) -> frozenset[str]:
+    """Give the kinds of geometry in a GeoJSON document; none where it is no GeoJSON, or has no geometry."""
+    todo: list[Any] = [document]
+    found: set[str] = set()
+    while todo:
+        one = todo.pop()
+        if not isinstance(one, dict):
+            continue
+        kind = one.get("type")
+        if not isinstance(kind, str):
+            continue
+        if kind in _AREAS | _POINTS | _LINES and isinstance(one.get("coordinates"), list):
+            found.add(kind)
+        elif kind == "Feature":
+            todo.append(one.get("geometry"))
+        elif kind in {"FeatureCollection", "GeometryCollection"}:
+            inner = one.get("features" if kind == "FeatureCollection" else "geometries")
+            todo += inner if isinstance(inner, list) else []
+    return frozenset(found)
 
 
 def _is_branch(node: Any) -> bool:
@@ -72,7 +109,7 @@ def _areas_alone(objects: Any) -> bool:
             return False
         if one.get("type") == "GeometryCollection" and isinstance(one.get("geometries"), list):
             todo += one["geometries"]
-        elif one.get("type") not in {"Polygon", "MultiPolygon"}:
+        elif one.get("type") not in _AREAS:
             return False
         else:
             found = True

@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from carnet.errors import UnreadableError
-from carnet.formats.json_shapes import shape_of
+from carnet.formats.json_shapes import LONG_LIST, is_long_line, shape_of
 from carnet.formats.legacy_text import ANNOUNCED, legacy_of
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
 from carnet.recognise.receivers import is_line
@@ -32,7 +32,6 @@ _BLOCK = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 _HEAD = 64 * 1024
 _SEPARATORS = ",;\t|"
-_LONG_LIST = 4
 _DEEPEST = 12
 _FEWEST_ROWS = 2
 
@@ -172,19 +171,54 @@ def _is_bracketed(line: str) -> bool:
     return bool(line[end:].strip())
 
 
-def parts_of(document: Any, depth: int = 0) -> Iterator[Any]:
-    """Give a document in parts: elements of long lists one by one, so that each of them is looked at."""
+def parts_of(document: Any) -> Iterator[Any]:
+    """Give a document in parts: elements of long lists one by one, wherever they stand, so that each is looked at.
+
+    A part keeps the keys above it; then comes the document itself, of whose lists the first elements are looked at.
+    """
+    if isinstance(document, list):
+        if is_long_line(document):
+            yield {"value": document}
+            return
+        for inner in document:
+            if isinstance(inner, dict) or (isinstance(inner, list) and not _is_flat(inner)):
+                yield from parts_of(inner)
+            else:
+                yield {"value": inner}
+    elif isinstance(document, dict):
+        for keys, element in _elements(document, (), 0):
+            part = element
+            for key in reversed(keys):
+                part = {key: part}
+            yield from parts_of(part)
+        yield document
+
+
+def _elements(value: Any, keys: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Give the elements of the outermost long lists in a value, each with the keys that lead to it."""
+    # What lies deeper is looked through as one text.
     if depth > _DEEPEST:
         return
-    if isinstance(document, list):
-        for inner in document:
-            yield from parts_of(inner if isinstance(inner, dict | list) else {"value": inner}, depth + 1)
-    elif isinstance(document, dict):
-        for key, inner in document.items():
-            if isinstance(inner, list) and len(inner) > _LONG_LIST:
-                for one in inner:
-                    yield from parts_of({key: one}, depth + 1)
-        yield document
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, dict | list):
+                yield from _elements(inner, (*keys, key), depth + 1)
+    elif isinstance(value, list) and not is_long_line(value):
+        # The points of a short line are a line all the same.
+        points = keys[-1:] == ("coordinates",) and all(
+            isinstance(one, list) and _is_flat(one) for one in value
+        )
+        if len(value) > LONG_LIST or points:
+            yield from ((keys, one) for one in value)
+        else:
+            for inner in value:
+                if isinstance(inner, dict | list):
+                    yield from _elements(inner, keys, depth + 1)
+
+
+def _is_flat(value: list[Any]) -> bool:
+    """Say whether a list is short and holds no other: a pair of coordinates, a colour."""
+    return len(value) <= LONG_LIST and not any(isinstance(one, dict | list) for one in value)
 
 
 def cells_of(row: str, separator: str) -> list[str]:
