@@ -15,13 +15,13 @@ from mcap.reader import make_reader
 from place_drives import HOME, START_NS, STORE, drive, line, nmea
 
 from carnet.classify.describe import describe
-from carnet.deidentify.areas import distance_m
 from carnet.deidentify.location_order import Keys, LocationOrder
 from carnet.deidentify.order import RedactionOrder, RedactionReport
 from carnet.deidentify.position_streams import places_of_nmea, rewrite_nmea
 from carnet.deidentify.redact import redact
-from carnet.deidentify.sensitive_place import Area
 from carnet.errors import RedactionError
+from carnet.model.area import Area
+from carnet.recognise.areas import distance_m
 
 KEYS = Keys(subject=bytes(range(32)), scope=bytes(range(32, 64)))
 TRACK = line(600)

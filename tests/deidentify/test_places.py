@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carnet.deidentify import cells, trip_ends
-from carnet.deidentify.areas import distance_m, in_area, in_mainland_china, inside_ring, moved
-from carnet.deidentify.gcj02 import Positions, to_gcj02
 from carnet.deidentify.laplace import epsilon_of, fresh_noise, remembered_noise
+from carnet.deidentify.location_order import LocationOrder
 from carnet.deidentify.seeded import uniform
-from carnet.deidentify.sensitive_place import Area
-from carnet.errors import RedactionError
+from carnet.errors import InputError, RedactionError
+from carnet.model.area import Area
+from carnet.recognise.areas import distance_m, in_area, in_mainland_china, inside_ring, moved
+from carnet.recognise.gcj02 import Positions, to_gcj02
 
 KEY = bytes(range(32))
 latitudes, longitudes = st.floats(-85, 85), st.floats(-180, 180)
@@ -193,8 +194,10 @@ def test_areas_across_the_meridian_and_until_a_day():
     ],
 )
 def test_what_is_no_area_is_refused(form):
-    with pytest.raises(RedactionError):
+    with pytest.raises(InputError):
         Area.from_json(form)
+    with pytest.raises(RedactionError):
+        LocationOrder.from_json({"places": [form]})
 
 
 @given(latitudes, longitudes, st.binary(min_size=32, max_size=32), st.floats(0, 1000), st.floats(500, 5000))

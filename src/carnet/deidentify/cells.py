@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carnet.deidentify.areas import M_PER_DEGREE
 from carnet.errors import MissingExtraError, RedactionError
+from carnet.recognise.areas import M_PER_DEGREE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

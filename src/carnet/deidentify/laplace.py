@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carnet.deidentify.areas import moved
 from carnet.deidentify.cells import square_cell, square_centre
 from carnet.deidentify.seeded import uniform
 from carnet.errors import RedactionError
+from carnet.recognise.areas import moved
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from carnet.deidentify.areas import in_area
 from carnet.deidentify.cells import to_h3, to_squares
-from carnet.deidentify.gcj02 import Positions, to_gcj02
 from carnet.deidentify.laplace import epsilon_of, remembered_noise
 from carnet.deidentify.location_order import Keys, LocationOrder
 from carnet.deidentify.position_streams import Place, PositionStream
@@ -25,6 +23,8 @@ from carnet.errors import RedactionError
 from carnet.formats.reader import Message, Stream
 from carnet.model.ids import DataClass
 from carnet.model.vocabulary import covers
+from carnet.recognise.areas import in_area
+from carnet.recognise.gcj02 import Positions, to_gcj02
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

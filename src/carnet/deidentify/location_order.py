@@ -9,8 +9,8 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from carnet.deidentify.sensitive_place import Area
-from carnet.errors import RedactionError
+from carnet.errors import InputError, RedactionError
+from carnet.model.area import Area
 
 KEY_BYTES = 32
 USUAL_HOLD_S = 60.0
@@ -174,7 +174,7 @@ class LocationOrder:
             made = cls(
                 least_most,
                 float(form.get("stop_s", USUAL_STOP_S)),
-                tuple(Area.from_json(dict(one)) for one in form.get("places", ())),
+                tuple(_area(one) for one in form.get("places", ())),
                 number("cell_m"),
                 None if resolution is None else int(resolution),
                 number("noise_m"),
@@ -185,3 +185,10 @@ class LocationOrder:
         except (TypeError, ValueError, IndexError, KeyError) as error:
             raise RedactionError("a field of location has the wrong type", where="location") from error
         return made
+
+
+def _area(form: Any) -> Area:
+    try:
+        return Area.from_json(dict(form))
+    except InputError as error:
+        raise RedactionError(error.what, where=error.where, remedy=error.remedy) from error

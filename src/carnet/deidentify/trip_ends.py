@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carnet.deidentify.areas import M_PER_DEGREE, distance_m, wrapped, wrapped_one
 from carnet.deidentify.seeded import uniform
 from carnet.errors import RedactionError
+from carnet.recognise.areas import M_PER_DEGREE, distance_m, wrapped, wrapped_one
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

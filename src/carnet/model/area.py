@@ -1,4 +1,4 @@
-"""A place that must not be seen, as an order names it: a circle or a polygon, until a day."""
+"""A place that must not be seen, as an order or an officer's list names it: a circle or a polygon, until a day."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from carnet.errors import RedactionError
+from carnet.errors import InputError
 
 _MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
 _FEWEST_CORNERS = 3
@@ -32,7 +32,7 @@ class Area:
     until: date | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is no area; raises `RedactionError`."""
+        """Refuse what is no area; raises `InputError`."""
         count = len(self.corners)
         if self.radius_m is None:
             whole = _FEWEST_CORNERS <= count <= _MOST_CORNERS
@@ -41,7 +41,7 @@ class Area:
         for y, x in self.corners:
             whole = whole and abs(y) <= _MOST_LATITUDE and abs(x) <= _MOST_LONGITUDE
         if not whole:
-            raise RedactionError(
+            raise InputError(
                 "a place is a centre with a radius of up to 100 km, or a polygon of three corners or more",
                 where="places",
                 remedy="give latitude and longitude in degrees, in this order",
@@ -62,14 +62,14 @@ class Area:
 
     @classmethod
     def from_json(cls, form: dict[str, Any]) -> Area:
-        """Read the JSON form; raises `RedactionError` for an unknown field, a wrong type or no area."""
+        """Read the JSON form; raises `InputError` for an unknown field, a wrong type or no area."""
         strange = sorted(set(form) - {"corners", "radius_m", "until"})
         if strange:
-            raise RedactionError(f"a place has no field {', '.join(strange)}", where="places")
+            raise InputError(f"a place has no field {', '.join(strange)}", where="places")
         try:
             corners = tuple((float(y), float(x)) for y, x in form["corners"])
             radius = None if form.get("radius_m") is None else float(form["radius_m"])
             until = None if form.get("until") is None else date.fromisoformat(form["until"])
         except (KeyError, TypeError, ValueError) as error:
-            raise RedactionError("a field of a place has the wrong type", where="places") from error
+            raise InputError("a field of a place has the wrong type", where="places") from error
         return cls(corners, radius, until)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carnet.deidentify.sensitive_place import Area, Corner
+from carnet.model.area import Area, Corner
 from carnet.recognise.places import Outline, outlines
 
 if TYPE_CHECKING:
