@@ -9,10 +9,11 @@ multiplexed frames or in frames of neighbouring identifiers, believed only with 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from carnet.classify.canplaces import KnownMessages
+from carnet.classify.pairs import SAMPLED
 from carnet.classify.track import Track
 from carnet.errors import UnreadableError
 from carnet.formats.can import CanFrame, frame_of_message
@@ -46,14 +47,15 @@ def _key(frame_id: int, extended: bool) -> tuple[int, bool]:  # noqa: FBT001 -- 
 class CanBus:
     """Collects the frames of one bus and says what they are."""
 
-    def __init__(self, databases: tuple[Any, ...]) -> None:
+    def __init__(self, databases: tuple[Any, ...], make_track: Callable[[], Track] = Track) -> None:
         self._databases = databases
+        self._make_track = make_track
         self.count = 0
         self._payloads: dict[tuple[int, bool], dict[bytes, None]] = {}
         self._full: set[int] = set()
         self._positions: dict[tuple[int, bool], list[bytes]] = {}
         self._isotp = (IsoTp(), IsoTp(skip=1))
-        self._known = KnownMessages()
+        self._known = KnownMessages(make_track)
         self._errors = 0
         self._texts: set[tuple[DataClass, str]] = set()
         self._by_id: list[dict[tuple[int, bool], Any]] = []
@@ -203,7 +205,9 @@ class CanBus:
             pair = _pair_of(table[key]) if key in table else None
             if pair is None:
                 continue
-            track = Track()
+            track = self._make_track()
+            if len(line) >= _MOST_POSITIONS:
+                track.only_part(SAMPLED)
             for data in line:
                 values = _decode(table[key], data)
                 latitude, longitude = values.get(pair[0]), values.get(pair[1])

@@ -8,9 +8,10 @@ identifiers; they are believed where the time that they send is the time of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from carnet.classify.pairs import SAMPLED
 from carnet.classify.track import Track
 from carnet.formats.can import CanFrame
 from carnet.formats.can_transport import J1939, MANAGEMENT, TRANSFER, FastPacket, group_of
@@ -44,8 +45,8 @@ _NONE_32, _NONE_31, _NONE_63 = 0xFFFFFFFF, 0x7FFFFFFF, (1 << 63) - 1
 class _Line:
     """Positions of one kind and sender, and whether they go on as a place does."""
 
-    def __init__(self) -> None:
-        self.track = Track()
+    def __init__(self, track: Track) -> None:
+        self.track = track
         self.good = self.bad = 0
         self._last: tuple[float, float] | None = None
 
@@ -63,6 +64,8 @@ class _Line:
         self._last = (latitude, longitude)
         if self.track.points < _MOST_POINTS:
             self.track.add(latitude, longitude)
+        else:
+            self.track.only_part(SAMPLED)
 
     @property
     def is_one(self) -> bool:
@@ -72,7 +75,8 @@ class _Line:
 class KnownMessages:
     """Collects what frames say by standards alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_track: Callable[[], Track] = Track) -> None:
+        self._make_track = make_track
         self._j1939 = J1939()
         self._fast = FastPacket()
         self._lines: dict[tuple[str, int], _Line] = {}
@@ -116,8 +120,9 @@ class KnownMessages:
         line = self._lines.get((rule, sender))
         if line is None:
             if len(self._lines) >= _MOST_TRACKS:
+                next(iter(self._lines.values())).track.only_part(SAMPLED)
                 return
-            line = self._lines[rule, sender] = _Line()
+            line = self._lines[rule, sender] = _Line(self._make_track())
         line.add(latitude, longitude)
 
     def _group(self, group: int, sender: int, data: bytes) -> None:
@@ -176,7 +181,10 @@ class KnownMessages:
             self._place(rule, frame.id, latitude * 1e-6 - 90, longitude * 1e-6 - 180)
 
     def tracks(self) -> tuple[Track, ...]:
-        """Give the lines of positions that are believed."""
+        """Give the lines of positions that are believed; the others never were positions."""
+        for line in self._lines.values():
+            if not line.is_one and line.track.passage is not None:
+                line.track.passage.forget()
         return tuple(line.track for line in self._lines.values() if line.is_one)
 
     def fields(self) -> Iterator[FieldClass]:

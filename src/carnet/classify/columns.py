@@ -7,10 +7,12 @@ others the first records are enough to see whether two of them move like a posit
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 
 from carnet.classify.messages import MessageStream
+from carnet.classify.pairs import SAMPLED
 from carnet.classify.track import Track
 from carnet.formats.mdf_layout import MASTER, VARIABLE, VIRTUAL, VIRTUAL_MASTER, Channel, layout_of
 from carnet.formats.reader import Message, Stream
@@ -29,8 +31,8 @@ _LATITUDE, _LONGITUDE = re.compile(r" lat(itude\w*)? "), re.compile(r" (lon|lng|
 class ColumnStream(MessageStream):
     """Collects the runs of one stream and says what its channels are."""
 
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(stream)
+    def __init__(self, stream: Stream, make_track: Callable[[], Track] = Track) -> None:
+        super().__init__(stream, make_track)
         self.note = None
         self._layout = layout_of(stream.schema_data)
         masters = {MASTER, VIRTUAL_MASTER}
@@ -61,7 +63,7 @@ class ColumnStream(MessageStream):
                 continue
             bare = _LATITUDE.sub(" ", words(name), count=1)
             alike = [one for one in longitudes if _LONGITUDE.sub(" ", words(one), count=1) == bare]
-            self._pairs.append((name, (alike or longitudes)[0], Track()))
+            self._pairs.append((name, (alike or longitudes)[0], self._make_track()))
 
     def add(self, message: Message) -> None:
         """Take one run of records."""
@@ -73,6 +75,7 @@ class ColumnStream(MessageStream):
             return
         for latitude, longitude, track in self._pairs:
             if track.points > _MOST_POINTS:
+                track.only_part(SAMPLED)
                 continue
             a = layout.numbers(self._channels[latitude], rows, first)
             b = layout.numbers(self._channels[longitude], rows, first)

@@ -8,8 +8,9 @@ the sheet: coordinates become length and countries, faces a size, numbers the me
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,7 +22,8 @@ from carnet.classify.pictures import Seen, Spread, look, picture_of, stands_alon
 from carnet.classify.schemas import is_known
 from carnet.classify.sound import CABIN, Listened, listen, sound_class
 from carnet.classify.tables import TableStream
-from carnet.errors import MissingExtraError, UnreadableError
+from carnet.classify.track import Track
+from carnet.errors import InputError, MissingExtraError, UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.archive_read import ArchiveReader
 from carnet.formats.can import frame_of_message
@@ -42,11 +44,14 @@ from carnet.model.factsheet import (
     Tool,
 )
 from carnet.model.ids import DataClass
+from carnet.model.place_list import PlaceList
 from carnet.recognise.names import class_of_name
 from carnet.recognise.text import Hit, recognise, recognise_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from carnet.classify.places import PlaceWatch
 
 _UNKNOWN = DataClass("unknown")
 _PIECE = 1024 * 1024
@@ -92,6 +97,8 @@ def describe(
     hash_content: bool = False,
     sketch: bool = False,
     plugins: Sequence[str] = (),
+    places: Sequence[PlaceList] = (),
+    day: date | None = None,
 ) -> FactSheet:
     """Make the fact sheet of one file.
 
@@ -103,12 +110,17 @@ def describe(
         hash_content: put the SHA-256 of the bytes on the sheet.
         sketch: keep the shapes of tracks, without place or scale, as the fact `sketch`.
         plugins: names of foreign readers to ask about what carnet does not know; for workers.
+        places: lists of sensitive places, checked; without one nothing is said of such places.
+        day: the day on which the lists are asked; with `places`.
 
     Raises:
         MissingExtraError: a library that reads this format is not installed.
     """
     digest = _digest(source) if hash_content else None
-    sheet = _described(source, name, companions, None, detect=detect, plugins=plugins)
+    if places and day is None:
+        raise InputError("lists of sensitive places are asked on a day", where="day", remedy="give today")
+    make_watch = partial(_watch_for, tuple(places), day)
+    sheet = _described(source, name, companions, None, detect=detect, plugins=plugins, make_watch=make_watch)
     return replace(sheet if sketch else sheet.without_sketches(), sha256=digest)
 
 
@@ -120,30 +132,39 @@ def _described(
     *,
     detect: bool,
     plugins: Sequence[str],
+    make_watch: Callable[[], PlaceWatch | None],
 ) -> FactSheet:
     """Make the sheet of a file, or of a member of an archive; without its digest."""
     length = length_of(source)
     reader = open_recording(source, name, companions=companions, plugins=plugins)
     if isinstance(reader, ArchiveReader):
         sheet = describe_archive(
-            reader, length, partial(_described, detect=detect, plugins=plugins), companions, nesting
+            reader,
+            length,
+            partial(_described, detect=detect, plugins=plugins, make_watch=make_watch),
+            companions,
+            nesting,
         )
-        return replace(sheet, outside=(*_outside(name, reader, []), *sheet.outside))
+        return replace(sheet, outside=(*_outside(name, reader, [], {}), *sheet.outside))
     databases = _Databases(companions)
+    watch = make_watch()
     work: dict[int, _Work] = {}
     for some in reader.runs() if isinstance(reader, McapReader) else reader.messages():
         key = some.stream.number
         if key not in work:
-            work[key] = _start(some.stream, databases)
+            work[key] = _start(some.stream, databases, watch)
+        if watch is not None:
+            watch.now = _time_of(some)
         if isinstance(some, Run):
             _take_run(work[key], some)
         else:
             _take(work[key], some)
     for stream in reader.streams:
-        work.setdefault(stream.number, _start(stream, databases))
+        if stream.number not in work:
+            work[stream.number] = _start(stream, databases, watch)
     tools: dict[str, Tool] = {}
     facts = [
-        _finish(work[key], reader, detect=detect, tools=tools, notes=tuple(databases.notes))
+        _finish(work[key], reader, detect=detect, tools=tools, notes=tuple(databases.notes), watch=watch)
         for key in sorted(work)
         if reader.state is not ReadState.BLOCKED
     ]
@@ -151,7 +172,15 @@ def _described(
         reader.block(
             "every stream is in an encoding that carnet does not open, and of a type that it does not know"
         )
-    outside = _outside(name, reader, facts)
+    placed: Mapping[OutsideText, tuple[tuple[str, FactValue], ...]] = {}
+    if watch is not None and facts:
+        from carnet.classify.place_facts import place_outside, tell_outside, tell_streams
+
+        numbers = place_outside(watch, reader.outside())
+        spans = [(work[key].stream, work[key].first_ns or 0, work[key].last_ns) for key in sorted(work)]
+        tell_streams(watch, reader, spans, facts)
+        placed = tell_outside(watch, reader, numbers)
+    outside = _outside(name, reader, facts, placed)
     state, reason = reader.state, reader.reason
     if state is not ReadState.BLOCKED and not any(one.count for one in facts):
         state, reason = ReadState.BLOCKED, reason or "there are bytes, and nothing in them was understood"
@@ -207,19 +236,40 @@ class _Databases:
         return self._loaded
 
 
-def _start(stream: Stream, databases: _Databases) -> _Work:
+def _watch_for(places: tuple[PlaceList, ...], day: date | None) -> PlaceWatch | None:
+    """Make what looks at a file's positions, where somebody gave a list; it needs NumPy."""
+    if not places or day is None:
+        return None
+    from carnet.classify.places import PlaceWatch
+
+    return PlaceWatch(places, day)
+
+
+def _time_of(some: Message | Run) -> tuple[int, int]:
+    """Give the first and last time of what is taken at once, in ns."""
+    if isinstance(some, Run):
+        return int(some.log_time_ns.min()), int(some.log_time_ns.max())
+    return some.log_time_ns, some.publish_time_ns if some.rows > 1 else some.log_time_ns
+
+
+def _start(stream: Stream, databases: _Databases, watch: PlaceWatch | None) -> _Work:
     work = _Work(stream)
+    make_track: Callable[[], Track] = Track
+    if watch is not None:
+        from carnet.classify.place_facts import datum_known
+
+        make_track = watch.tracks_of(stream.number, datum_known=datum_known(stream))
     if stream.kind == "can":
-        work.bus = CanBus(databases.loaded)
+        work.bus = CanBus(databases.loaded, make_track)
     elif stream.kind == "table":
-        work.fields = TableStream(stream)
+        work.fields = TableStream(stream, make_track)
     elif stream.encoding == "mdf4":
         # Only streams of its own reader have this encoding, and that needs NumPy as well.
         from carnet.classify.columns import ColumnStream
 
-        work.fields = ColumnStream(stream)
+        work.fields = ColumnStream(stream, make_track)
     elif stream.kind in {"messages", "records"}:
-        work.fields = MessageStream(stream)
+        work.fields = MessageStream(stream, make_track)
     return work
 
 
@@ -260,9 +310,18 @@ def _take_run(work: _Work, run: Run) -> None:
 
 
 def _finish(
-    work: _Work, reader: Reader, *, detect: bool, tools: dict[str, Tool], notes: tuple[str, ...]
+    work: _Work,
+    reader: Reader,
+    *,
+    detect: bool,
+    tools: dict[str, Tool],
+    notes: tuple[str, ...],
+    watch: PlaceWatch | None,
 ) -> StreamFacts:
     stream = work.stream
+    if watch is not None:
+        # What is a position by its values is found at the end: its time is that of the whole stream.
+        watch.now = (work.first_ns or 0, work.last_ns)
     facts: dict[str, FactValue] = {}
     count = work.count
     if count and stream.kind not in {"picture", "database", "records", "table"}:
@@ -368,12 +427,17 @@ def _shown(name: str | None, instead: str) -> str:
     return instead if name is None or recognise(name) else name
 
 
-def _outside(name: str, reader: Reader, facts: Iterable[StreamFacts]) -> tuple[Outside, ...]:
+def _outside(
+    name: str,
+    reader: Reader,
+    facts: Iterable[StreamFacts],
+    placed: Mapping[OutsideText, tuple[tuple[str, FactValue], ...]],
+) -> tuple[Outside, ...]:
     found: dict[Outside, None] = {}
 
-    def put(where: str, hits: Iterable[Hit]) -> None:
+    def put(where: str, hits: Iterable[Hit], more: tuple[tuple[str, FactValue], ...] = ()) -> None:
         for hit in hits:
-            found[Outside(where, hit.data, (hit.rule,))] = None
+            found[Outside(where, hit.data, (hit.rule,), more)] = None
 
     put("file name", recognise(name.replace("/", " ").replace("\\", " ")))
     for stream in reader.streams:
@@ -394,7 +458,7 @@ def _outside(name: str, reader: Reader, facts: Iterable[StreamFacts]) -> tuple[O
         if one.kind == "statistics":
             put(*_statistics(one, facts))
         else:
-            put(*_one_outside(one))
+            put(*_one_outside(one), placed.get(one, ()))
     return tuple(found)
 
 

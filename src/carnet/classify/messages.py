@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from carnet.classify.named import by_name_or_value
 from carnet.classify.pairs import (
     MOST_SAMPLES,
+    SAMPLED,
     is_half_of_a_pair,
     pairs_by_name,
     pairs_by_value,
@@ -92,8 +93,9 @@ def flatten(value: Any, path: str = "", depth: int = 0, *, rest: bool = False) -
 class MessageStream:
     """Collects the messages of one stream and says what its fields are."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, make_track: Callable[[], Track] = Track) -> None:
         self.stream = stream
+        self._make_track = make_track
         self.count = 0
         self.bad = 0
         self.note: str | None = None
@@ -142,7 +144,13 @@ class MessageStream:
         paired = {latitude for latitude, _, _ in self._pairs}
         for latitude, longitude in pairs_by_name(self._halves):
             if latitude not in paired:
-                self._pairs.append((latitude, longitude, Track()))
+                self._pairs.append((latitude, longitude, self._make_track()))
+                if self.stream.schema in _GROUND:
+                    self._pairs[-1][2].no_line()
+                    self._pairs[-1][2].only_part("its places are of the ground, between which there is more")
+                if any(part.isdigit() for part in latitude.split(".")):
+                    # Of a list the first four are taken apart.
+                    self._pairs[-1][2].only_part(SAMPLED)
 
     def add(self, message: Message) -> None:
         """Take one message."""
@@ -178,20 +186,20 @@ class MessageStream:
                 self.count += len(run) - int(light.sum())
                 run = run.only(light)
         columns = self._columns.read(run) if self._columns is not None and len(run) >= _FEW else None
-        if columns is None or not self._add_columns(columns):
+        if columns is None or not self._add_columns(columns, run):
             for message in run.messages():
                 self.add(message)
         else:
             self.count += len(run)
 
-    def _add_columns(self, columns: Columns) -> bool:
+    def _add_columns(self, columns: Columns, run: Run) -> bool:
         """Take values by column; False, and nothing taken, where texts are numbers."""
         distinct = {path: tuple(dict.fromkeys(texts)) for path, texts in columns.texts.items()}
         if any(_number(one) is not None for texts in distinct.values() for one in texts):
             return False
         for latitude, longitude, track in self._pairs:
             if latitude in columns.numbers and longitude in columns.numbers:
-                track.add_many(columns.numbers[latitude], columns.numbers[longitude])
+                track.add_many(columns.numbers[latitude], columns.numbers[longitude], run.log_time_ns)
         for path in self._wanted:
             if path in distinct:
                 # What receivers say counts each time, other texts once.
@@ -207,7 +215,9 @@ class MessageStream:
         if value[:1] in _RECEIVERS and is_line(value):
             place = place_of(value)
             if place is not None:
-                self._spoken.setdefault((path, place[0]), Track()).add(place[1], place[2])
+                if (path, place[0]) not in self._spoken:
+                    self._spoken[path, place[0]] = self._make_track()
+                self._spoken[path, place[0]].add(place[1], place[2])
             elif is_raw(value):
                 self._hits.setdefault(path, {})[_RAW] = None
         seen = self._texts.setdefault(path, set())
@@ -276,6 +286,8 @@ class MessageStream:
             if not self._is_frame(path) and (path not in self._said or path in self._unsaid):
                 fields.append(self._field(path, tracked.get(path)))
         if self._beyond:
+            for _, _, track in self._pairs:
+                track.only_part(SAMPLED)
             fields.append(
                 FieldClass("*", UNKNOWN, Certainty.CERTAIN, ("stream: more fields than are named",))
             )
@@ -352,7 +364,8 @@ class MessageStream:
             path: line for path, line in self._numbers.items() if path not in named and not is_accuracy(path)
         }
         for latitude, longitude, *scales in pairs_by_value(rest):
-            track = track_of(self._numbers[latitude], self._numbers[longitude], scales[0], scales[1])
+            lines = self._numbers[latitude], self._numbers[longitude]
+            track = track_of(*lines, scales[0], scales[1], self._make_track)
             if track.points:
                 self._pairs.append((latitude, longitude, track))
         self._ranges.update(raw_ranges(rest))

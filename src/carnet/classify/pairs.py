@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from carnet.classify.track import Track
 from carnet.recognise.names import words
 
 MOST_SAMPLES = 20_000
 """Values of a field that are kept for this look."""
+
+SAMPLED = "only the first of its positions were looked at"
+"""Why nothing is said of places that were not met: what a track says that did not take every position."""
 
 LARGEST_DEGREE = 180.0
 _MOST_LATITUDE = 90.0
@@ -174,10 +177,16 @@ def pairs_by_value(numbers: Mapping[str, Sequence[float]]) -> Iterator[tuple[str
 
 
 def track_of(
-    latitudes: Sequence[float], longitudes: Sequence[float], latitude_scale: float, longitude_scale: float
+    latitudes: Sequence[float],
+    longitudes: Sequence[float],
+    latitude_scale: float,
+    longitude_scale: float,
+    make_track: Callable[[], Track] = Track,
 ) -> Track:
-    """Give the track of two lines of coordinates."""
-    track = Track()
+    """Give the track of two lines of coordinates; samples that are full are a part of what there was."""
+    track = make_track()
+    if max(len(latitudes), len(longitudes)) >= MOST_SAMPLES or len(latitudes) != len(longitudes):
+        track.only_part(SAMPLED)
     for a, b in zip(latitudes, longitudes, strict=False):
         track.add(a / latitude_scale, b / longitude_scale)
     return track

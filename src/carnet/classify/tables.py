@@ -8,7 +8,7 @@ looked through, each once, up to a limit that is said when it is reached.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from carnet.classify.named import by_name_or_value
 from carnet.classify.pairs import (
     LARGEST_DEGREE,
     MOST_SAMPLES,
+    SAMPLED,
     pairs_by_name,
     pairs_by_value,
     raw_ranges,
@@ -70,8 +71,10 @@ class TableStream:
 
     readable = True
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, make_track: Callable[[], Track] = Track) -> None:
         self.stream = stream
+        self._make_track = make_track
+        self._looks = 0
         self.rows = 0
         self.bad = 0
         self.note: str | None = None
@@ -105,7 +108,8 @@ class TableStream:
                     self._texts(path, column, leaf)
         if len(self._columns) > fresh:
             for pair in pairs_by_name(list(self._columns)):
-                self._named.setdefault(pair, Track())
+                if pair not in self._named:
+                    self._named[pair] = self._make_track()
         for start in range(0, batch.num_rows, MOST_SAMPLES):
             self._follow(
                 {
@@ -145,13 +149,17 @@ class TableStream:
         numbers = {path: one.numbers for path, one in self._columns.items() if path not in taken}
         for latitude, longitude, first, second in pairs_by_value(numbers):
             lines = numbers[latitude], numbers[longitude]
-            track = Track()
+            track = self._make_track()
+            if self._looks:
+                # It may have stood still in the samples that were let go.
+                track.only_part(SAMPLED)
             if len(lines[0]) == len(lines[1]):
                 track.add_many(
                     *(_array(line, scale) for line, scale in zip(lines, (first, second), strict=True))
                 )
             if track.points:
                 self._valued[latitude, longitude] = first, second, track
+        self._looks += 1
         self._ranges.update(dict.fromkeys(raw_ranges(numbers)))
         for one in self._columns.values():
             one.numbers.clear()
@@ -202,6 +210,11 @@ class TableStream:
             column.hits.update(dict.fromkeys(recognise(_BETWEEN.join(piece))))
 
     def _shapes(self, column: _Column, values: list[bytes], order: Any) -> None:
+        if not column.shapes:
+            column.places = self._make_track()
+            column.places.no_line()
+            # Between the corners of an outline there is ground as well.
+            column.places.only_part("its places are outlines, of which the corners were looked at")
         lines = [points_of(value) or [] for value in values[:_MOST_SHAPES]]
         column.shapes += len(values)
         places = range(len(lines)) if order is None else order.drop_null().to_pylist()

@@ -16,6 +16,8 @@ from carnet.recognise.places import country_at
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from carnet.classify.places import Passage
+
 EARTH_M = 6_371_008.8
 _MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
 _CELL = 20
@@ -56,7 +58,7 @@ def _first_of(cells: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 @dataclass(slots=True)
 class Track:
-    """Adds up a track, point by point."""
+    """Adds up a track, point by point; `passage`, where there is one, looks at each for sensitive places."""
 
     points: int = 0
     metres: float = 0.0
@@ -64,11 +66,14 @@ class Track:
     _cells: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
     _line: list[tuple[float, float]] = field(default_factory=list)
     _every: int = 1
+    passage: Passage | None = None
 
     def add(self, latitude: float, longitude: float) -> None:
         """Take one position in degrees; what cannot be a fix is left out."""
         if not is_place(latitude, longitude):
             return
+        if self.passage is not None:
+            self.passage.add(latitude, longitude)
         if self._last is not None:
             self.metres += haversine_m(*self._last, latitude, longitude)
         self._last = (latitude, longitude)
@@ -83,8 +88,16 @@ class Track:
             (math.floor(latitude * _CELL), math.floor(longitude * _CELL)), (latitude, longitude)
         )
 
-    def add_many(self, latitudes: NDArray[Any], longitudes: NDArray[Any]) -> None:
-        """Take a line of positions in degrees, both of one length; what cannot be a fix is left out."""
+    def add_many(
+        self, latitudes: NDArray[Any], longitudes: NDArray[Any], times: NDArray[Any] | None = None
+    ) -> None:
+        """Take a line of positions in degrees, both of one length; what cannot be a fix is left out.
+
+        Args:
+            latitudes: in degrees.
+            longitudes: likewise.
+            times: of each in ns, where every position has its own.
+        """
         import numpy as np
 
         fix = (np.abs(latitudes) <= _MOST_LATITUDE) & (np.abs(longitudes) <= _MOST_LONGITUDE)
@@ -92,6 +105,8 @@ class Track:
         a, b = latitudes[fix], longitudes[fix]
         if not len(a):
             return
+        if self.passage is not None:
+            self.passage.add_many(a, b, None if times is None else times[fix])
         self._draw(a, b)
         if self._last is not None:
             a, b = np.concatenate(([self._last[0]], a)), np.concatenate(([self._last[1]], b))
@@ -121,6 +136,16 @@ class Track:
                 del self._line[1::2]
                 self._every *= 2
                 at = -(-(last + 1) // self._every) * self._every - self.points
+
+    def no_line(self) -> None:
+        """Remember that the order of the positions says nothing: between two of them lies no way."""
+        if self.passage is not None:
+            self.passage.is_line = False
+
+    def only_part(self, why: str) -> None:
+        """Remember that not every position was taken, and why."""
+        if self.passage is not None:
+            self.passage.only_part(why)
 
     @property
     def km(self) -> float:

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     PAIRED = "urn:carnet:paired:v1"
     LAWBOOK_ADOPTED = "urn:carnet:lawbook-adopted:v1"
     DECLARED = "urn:carnet:declared:v1"
+    PLACES = "urn:carnet:sensitive-places:v1"
     INGESTED = "urn:carnet:ingested:v1"
     DESCRIBED = "urn:carnet:described:v1"
     REDACTED = "urn:carnet:redacted:v1"

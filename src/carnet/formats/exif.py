@@ -18,16 +18,21 @@ _ASCII, _BYTE, _UNDEFINED = 2, 1, 7
 _XP_TAGS = range(0x9C9B, 0x9CA0)
 _MOST_ENTRIES = 1000
 _LATITUDE, _LONGITUDE = 2, 4
+_FRACTIONS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """What was found: texts by tag number, position or not, thumbnail, whether all of it could be read."""
+    """What was found: texts by tag number, position or not, thumbnail, whether all of it could be read.
+
+    `place` is latitude and longitude in degrees where both stand there whole.
+    """
 
     texts: tuple[tuple[int, bytes], ...]
     position: bool
     thumbnail: bytes
     whole: bool
+    place: tuple[float, float] | None = None
 
 
 def read_exif(data: bytes) -> Exif:
@@ -36,6 +41,7 @@ def read_exif(data: bytes) -> Exif:
     position = False
     thumbnail = b""
     whole = True
+    gps: dict[int, bytes] = {}
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:
         return Exif((), position=False, thumbnail=b"", whole=False)
@@ -69,6 +75,7 @@ def read_exif(data: bytes) -> Exif:
                         )
                     )
                 elif kind == "gps":
+                    gps[tag] = value
                     position = position or (tag in {_LATITUDE, _LONGITUDE} and bool(value.strip(b"\x00")))
                 elif tag in {_THUMB_AT, _THUMB_LENGTH}:
                     thumb[tag] = struct.unpack_from(f"{order}I", data, entry + 8)[0]
@@ -82,7 +89,7 @@ def read_exif(data: bytes) -> Exif:
                 todo.append((struct.unpack_from(f"{order}I", data, at + 2 + 12 * count)[0], "main"))
     except struct.error:
         whole = False
-    return Exif(tuple(texts), position, thumbnail, whole)
+    return Exif(tuple(texts), position, thumbnail, whole, _place(gps, order) if position else None)
 
 
 def exif_outside(data: bytes, where: str = "EXIF") -> tuple[list[OutsideText], bool]:
@@ -94,10 +101,25 @@ def exif_outside(data: bytes, where: str = "EXIF") -> tuple[list[OutsideText], b
         if text.strip(b"\x00 ")
     ]
     if found.position:
-        made.append(OutsideText(where, "GPS", b"", "position"))
+        made.append(OutsideText(where, "GPS", b"", "position", place=found.place))
     if found.thumbnail:
         thumbnail = found.thumbnail[:LONGEST]
         made.append(
             OutsideText(f"{where} thumbnail", "", thumbnail, "picture", whole=thumbnail == found.thumbnail)
         )
     return made, found.whole
+
+
+def _place(gps: dict[int, bytes], order: str) -> tuple[float, float] | None:
+    """Give latitude and longitude in degrees: three fractions each, and a letter for the hemisphere."""
+    found = []
+    for tag, letters in ((_LATITUDE, b"NS"), (_LONGITUDE, b"EW")):
+        value, letter = gps.get(tag, b""), gps.get(tag - 1, b"")[:1]
+        if len(value) != _FRACTIONS or not letter or letter not in letters:
+            return None
+        parts = struct.unpack(f"{order}6I", value)
+        if 0 in parts[1::2]:
+            return None
+        degrees = sum(parts[2 * at] / parts[2 * at + 1] / 60**at for at in range(3))
+        found.append(-degrees if letter == letters[1:] else degrees)
+    return found[0], found[1]

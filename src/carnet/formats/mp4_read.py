@@ -34,6 +34,8 @@ _KNOWN = frozenset(
 )
 _EMPTY_KINDS = frozenset({b"free", b"skip"})
 _POSITION = re.compile(rb"[+-]\d{1,3}(?:\.\d+)?[+-]\d{1,3}(?:\.\d+)?")
+# ISO 6709, annex H: two digits of latitude and three of longitude are degrees; more are minutes as well.
+_DEGREES = re.compile(rb"([+-]\d{2}(?:\.\d{1,12})?)([+-]\d{3}(?:\.\d{1,12})?)(?![\d.])")
 _DEEPEST = 8
 _DULL = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "language", "vendor_id"})
 _DULL_VALUES = frozenset(
@@ -109,9 +111,10 @@ class Mp4Reader(Reader):
         for key, value in table.items():
             if key in _DULL or value in _DULL_VALUES:
                 continue
-            place = _POSITION.match(value.encode())
+            text = value.encode()[:LONGEST]
+            found = _POSITION.match(text) is not None
             self._outside.append(
-                OutsideText(where, key, value.encode()[:LONGEST], "position" if place else "text")
+                OutsideText(where, key, text, "position" if found else "text", place=_place(text))
             )
 
     def _walk(self, at: int, end: int, depth: int) -> None:
@@ -156,7 +159,8 @@ class Mp4Reader(Reader):
                 self._outside.append(OutsideText("cover picture", label, data, "picture"))
             return
         if kind in {b"\xa9xyz", b"loci"}:
-            self._outside.append(OutsideText("location atom", label, data, "position"))
+            place = _place(data) if kind != b"loci" else None
+            self._outside.append(OutsideText("location atom", label, data, "position", place=place))
         elif kind[:1] == b"\xa9":
             self._outside.append(OutsideText("user data", label, data))
         elif data.strip(b"\x00"):
@@ -281,3 +285,9 @@ class Mp4Reader(Reader):
 
 def _ns(stamp: int | None, base: Fraction | None) -> int:
     return int(Fraction(stamp) * base * 10**9) if stamp is not None and base is not None else 0
+
+
+def _place(data: bytes) -> tuple[float, float] | None:
+    """Give the place that ISO 6709 writes in decimal degrees; None for its other forms."""
+    found = _DEGREES.search(data)
+    return None if found is None else (float(found[1]), float(found[2]))

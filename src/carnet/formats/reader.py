@@ -76,6 +76,7 @@ class OutsideText:
         kind: `text`, `field` (a text of which `name` says what it is), `picture` (a thumbnail), `position` (a
             geographic place) or `bytes`.
         whole: whether `data` is all there is.
+        place: latitude and longitude of a `position` in degrees, where they are read; never shown.
     """
 
     where: str
@@ -83,6 +84,7 @@ class OutsideText:
     data: bytes
     kind: str = "text"
     whole: bool = True
+    place: tuple[float, float] | None = field(default=None, repr=False)
 
 
 LONGEST = 4 * 1024 * 1024

@@ -5,12 +5,15 @@ command contract without `path`; `to_json` and `from_json` are inverse.
 
 `facts` of a stream use the registered names of the lawbook (`faces_px_max`, `plates_px_max`,
 `contains_faces`, `contains_plates`, `images`, `hours`) and the descriptive ones `points`, `km`, `frames`,
-`countries`, `start_ns`, `end_ns`, `contains_voice`, `voice_seconds`. An absent name is unknown, never zero. No
-fact holds a coordinate, a VIN, a plate or any other value that identifies somebody.
+`countries`, `start_ns`, `end_ns`, `contains_voice`, `voice_seconds`. An absent name is unknown, never zero. Where a
+list of sensitive places was given, `sensitive_places` and `military_area` stand there too, with `places_touched`
+(entries by name), `places_unknown` (why nobody can say), `places_lists` and `places_until` (the last day on which the
+answer holds). No fact holds a coordinate, a VIN, a plate or any other value that identifies somebody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -18,6 +21,14 @@ from typing import Any
 from carnet.model.ids import DataClass, Digest
 
 FactValue = bool | int | float | str | tuple[str, ...]
+
+
+def _facts_to_json(facts: Mapping[str, FactValue]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()}
+
+
+def _facts_from_json(form: Mapping[str, Any]) -> dict[str, FactValue]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in form.items()}
 
 
 class ReadState(StrEnum):
@@ -86,9 +97,7 @@ class StreamFacts:
             "count": self.count,
             "fields": [one.to_json() for one in self.fields],
             "data": list(self.data),
-            "facts": {
-                name: list(value) if isinstance(value, tuple) else value for name, value in self.facts.items()
-            },
+            "facts": _facts_to_json(self.facts),
         }
 
     @classmethod
@@ -101,10 +110,7 @@ class StreamFacts:
             form["count"],
             tuple(FieldClass.from_json(one) for one in form["fields"]),
             tuple(DataClass(one) for one in form["data"]),
-            {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in form["facts"].items()
-            },
+            _facts_from_json(form["facts"]),
         )
 
 
@@ -115,15 +121,24 @@ class Outside:
     where: str
     data: DataClass
     because: tuple[str, ...]
+    facts: tuple[tuple[str, FactValue], ...] = ()
+    """Facts by name, sorted; none for most."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON form."""
-        return {"where": self.where, "data": self.data, "because": [{"rule": rule} for rule in self.because]}
+        """Give the JSON form; `facts` stands there where there are some."""
+        form: dict[str, Any] = {
+            "where": self.where,
+            "data": self.data,
+            "because": [{"rule": rule} for rule in self.because],
+        }
+        return form | ({"facts": _facts_to_json(dict(self.facts))} if self.facts else {})
 
     @classmethod
     def from_json(cls, form: dict[str, Any]) -> Outside:
         """Read the JSON form."""
-        return cls(form["where"], DataClass(form["data"]), tuple(one["rule"] for one in form["because"]))
+        facts = _facts_from_json(form.get("facts", {}))
+        because = tuple(one["rule"] for one in form["because"])
+        return cls(form["where"], DataClass(form["data"]), because, tuple(sorted(facts.items())))
 
 
 @dataclass(frozen=True, slots=True)

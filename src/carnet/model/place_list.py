@@ -39,7 +39,7 @@ ASKED = ("military", "defence_industry", "party_government")
 DATUMS = ("WGS-84", "GCJ-02")
 WHOLE_REGION = "region"
 USUAL_SEEN_M = 500.0
-_FARTHEST_SEEN_M = 20_000.0
+_FARTHEST_SEEN_M = 5_000.0
 _MOST_PLACES = 50_000
 _MOST_COVERS = 1_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -51,6 +51,7 @@ _LIST_KEYS = frozenset(
 _PLACE_KEYS = frozenset({"id", "kind", "corners", "radius_m", "from", "until", "source"})
 _COVER_KEYS = frozenset({"corners", "radius_m"})
 _LONGEST = 500
+_LARGEST = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _list(document: Document) -> PlaceList:
     name = _text(form, "id", _NAME, "small letters, digits and hyphens, at most 40", "", document)
     author = _text(form, "author", _AUTHOR, "initials or a role, at most 40 signs", "", document)
     region = form.get("region")
-    if region not in COUNTRIES:
+    if not isinstance(region, str) or region not in COUNTRIES:
         raise _wrong("region", "an ISO 3166-1 alpha-2 code such as CN", "", document)
     datum = form.get("datum")
     if datum not in DATUMS:
@@ -153,7 +154,7 @@ def _list(document: Document) -> PlaceList:
             "until", "the last day, and `from` the first: a list without an end is none", "", document
         )
     complete = form.get("complete_for")
-    if not isinstance(complete, list) or not all(one in KINDS for one in complete):
+    if not isinstance(complete, list) or not all(_is_kind(one) for one in complete):
         raise _wrong(
             "complete_for",
             f"a list out of {', '.join(KINDS)}; [] where it is complete for none",
@@ -207,7 +208,7 @@ def _places(value: Any, document: Document) -> tuple[SensitivePlace, ...]:
         name = _text(one, "id", _NAME, "small letters, digits and hyphens, at most 40", path, document)
         if name in made:
             raise _wrong("id", "a name that no other entry has", path, document)
-        if one.get("kind") not in KINDS:
+        if not _is_kind(one.get("kind")):
             raise _wrong("kind", f"one of {', '.join(KINDS)}", path, document)
         source = one.get("source")
         if not isinstance(source, str) or not source.strip() or len(source) > _LONGEST:
@@ -267,8 +268,16 @@ def _day(form: Mapping[str, Any], key: str, path: str, document: Document) -> da
         raise _wrong(key, "a day, as in 2027-01-31", path, document) from error
 
 
+def _is_kind(value: Any) -> bool:
+    return isinstance(value, str) and value in KINDS
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (abs(value) <= _LARGEST if isinstance(value, int) else math.isfinite(value))
+    )
 
 
 def _wrong(key: str, asked: str, path: str, document: Document) -> InputError:

@@ -36,6 +36,7 @@ from carnet.service.dossiers import export_dossier
 from carnet.service.guard import Guard, error_answer, place_of
 from carnet.service.movements import Movements
 from carnet.service.node import Node, Person
+from carnet.service.place_lists import PlaceLists
 from carnet.service.recordings import Recordings
 from carnet.service.standing import Standing
 from carnet.transfer.assemble import Undertaking
@@ -150,6 +151,11 @@ def make_api(desk: Desk) -> FastAPI:
         # Another lawbook may be adopted by it: what stands under the old one waits where its answer is another.
         paused = desk.standing.pause(person.id) if desk.adopted() else ()
         return {"declaration": kept, "paused": [one.to_mapping() for one in paused]}
+
+    @api.post("/v1/places")
+    def keep_places(person: Signed, form: Form) -> dict[str, Any]:
+        kept = PlaceLists(desk.node).keep(form.get("list"), person)
+        return {"list": kept.id, "digest": kept.digest, "until": kept.until.isoformat()}
 
     @api.get("/v1/standing")
     def standing(person: Signed) -> dict[str, Any]:

@@ -4,7 +4,8 @@ Kinds: `facts` (about a class of data, or the movement as a whole), `safeguard` 
 assessment that is in force), `presumption` (something the law lets one presume, confirmed), `duty` (evidence
 that something owed before an export was done), `lawbook` (the lawbook that this node decides under), `review`
 (somebody looked at what the check still found in a redacted recording, and says what of it is really left),
-`certificate` (of `carnet certify`, for a recording whose files it names: its bounds are facts of the pictures).
+`certificate` (of `carnet certify`, for a recording whose files it names: its bounds are facts of the pictures),
+`places` (a list of sensitive places, by name and digest: the list itself is secret, and kept apart).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from carnet.evidence.statements import STATEMENT_TYPE, Kind, Subject, parse_utc,
 from carnet.model.canonical import canonical_json, digest_of
 from carnet.model.ids import Digest, RecordingId
 from carnet.service.node import Node, Person
+from carnet.service.place_lists import PlaceLists
 from carnet.service.recordings import Recordings
 from carnet.transfer.assemble import Declared
 from carnet.transfer.request import Role
@@ -34,6 +36,7 @@ KINDS: dict[str, frozenset[str]] = {
     "lawbook": frozenset({"digest"}),
     "review": frozenset({"recording", "looked_at", "left"}),
     "certificate": frozenset({"recording", "certificate"}),
+    "places": frozenset({"list", "digest"}),
 }
 _PICTURES = ("image.exterior", "image.cabin", "image.depth")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -77,6 +80,9 @@ def _check_body(kind: str, body: Mapping[str, Any]) -> None:
             and all(number(one) for one in body["left"].values())
         ),
         "certificate": lambda: isinstance(body.get("recording"), str) and _is_certificate(body),
+        "places": lambda: (
+            isinstance(body.get("list"), str) and _DIGEST.fullmatch(str(body.get("digest"))) is not None
+        ),
     }
     if not good[kind]():
         raise InputError(
@@ -155,6 +161,8 @@ class Declarations:
             self._check_review(body["body"]["recording"])
         if body["kind"] == "certificate":
             self._check_certificate(body["body"])
+        if body["kind"] == "places":
+            PlaceLists(self._node).check(body["body"], body["until"])
         identifier = digest_of(envelope.to_json())
         subject = Subject("declaration", identifier.removeprefix("sha256:"))
         kept = {"declaration": identifier, "kind": body["kind"], "until": body["until"]}
@@ -280,7 +288,8 @@ class Declarations:
                 for data in _PICTURES:
                     facts = contents.setdefault(data, {"facts": {}})["facts"]
                     facts |= {name: value for name, value in bounds.items() if value is not None}
-        return Declared(tuple(safeguards), contents, movement_facts)
+        marks = PlaceLists(self._node).marks(day)
+        return Declared(tuple(safeguards), contents, movement_facts, marks)
 
     def confirmed(self, day: date) -> dict[str, Any]:
         """Give, by fact, the value that an officer stated last for what the law lets one presume."""

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from carnet.errors import CarnetError
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.model.ids import Country
+from carnet.service.place_signing import Places
 from carnet.service.workers import run_worker
 
 AT_ONCE = 2
@@ -23,10 +24,17 @@ def threads_each() -> int:
 
 
 def describe_source(
-    source: BinaryIO, name: str, companions: Mapping[str, bytes], *, detect: bool = True
+    source: BinaryIO,
+    name: str,
+    companions: Mapping[str, bytes],
+    *,
+    detect: bool = True,
+    places: Places | None = None,
 ) -> FactSheet:
     """Describe a file in a worker. A worker that dies gives a sheet that is blocked, with the reason."""
-    parameters = {"name": name, "companions": encoded(companions), "detect": detect}
+    parameters: dict[str, Any] = {"name": name, "companions": encoded(companions), "detect": detect}
+    if places is not None:
+        parameters |= places.parameters()
     try:
         return FactSheet.from_json(run_worker("describe", source, parameters).result)
     except CarnetError as error:

@@ -37,6 +37,7 @@ from carnet.service.looks import (
     threads_each,
 )
 from carnet.service.node import Node
+from carnet.service.place_lists import PlaceLists
 from carnet.service.uploads import Redacted, Upload, Wanted
 from carnet.service.workers import run_worker
 from carnet.transfer.assemble import Derivation
@@ -52,6 +53,7 @@ class Recordings:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._lists = PlaceLists(node)
 
     # Ingest ------------------------------------------------------------------------------------------------
 
@@ -155,8 +157,7 @@ class Recordings:
 
     def get(self, recording: RecordingId) -> Recording:
         """Give a recording; raises `InputError` when there is none."""
-        row = self._row(recording)
-        key = self.key(recording)
+        row, key = self._row(recording), self.key(recording)
         objects = tuple(
             StoredObject(
                 one["address"],
@@ -182,8 +183,9 @@ class Recordings:
         return row
 
     def _objects(self, recording: RecordingId) -> Sequence[Any]:
-        order = "SELECT * FROM objects WHERE recording=? ORDER BY number"
-        return self._node.catalog.rows(order, (recording,))
+        return self._node.catalog.rows(
+            "SELECT * FROM objects WHERE recording=? ORDER BY number", (recording,)
+        )
 
     def key(self, recording: RecordingId) -> RecordingKey:
         """Unwrap a recording's key."""
@@ -260,15 +262,13 @@ class Recordings:
         Raises:
             ResidencyError: a track in it lies in another country; the sheets are kept, nothing can be released.
         """
-        found = self.get(recording)
-        key = self.key(recording)
-        names = self.names(recording)
-        companions = self._companions(found, names)
+        found, key, names = self.get(recording), self.key(recording), self.names(recording)
+        companions, places = self._companions(found, names), self._lists.told_today()
         sheets: list[FactSheet] = []
         kept: list[Written] = []
         for one, name in zip(found.objects, names, strict=True):
             with self.open(recording, one) as source:
-                sheets.append(describe_source(source, name, companions))
+                sheets.append(describe_source(source, name, companions, places=places))
             kept.append(self._keep_sheet(key, sheets[-1]))
         subjects = [Subject(f"object-{one.number}", one.address) for one in found.objects]
         predicate = {"recording": recording, "sheets": [one.address for one in kept]}
@@ -380,10 +380,10 @@ class Recordings:
         new_name = str(report["out"])
         upload.items.append((new_name, written))
         check_file_name(new_name)  # after it was noted, so that it is removed when the name is wrong
-        looked = looks_at_pictures(order)
+        looked, places = looks_at_pictures(order), self._lists.told_today()
         with self._open_written(upload, written) as source:
             # Where people were taken out, the detector that masked does not judge: the check measures them.
-            made = describe_source(source, new_name, companions, detect=not looked)
+            made = describe_source(source, new_name, companions, detect=not looked, places=places)
         check = None
         if looked:
             with self._open_written(upload, written) as source:

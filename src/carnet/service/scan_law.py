@@ -123,7 +123,7 @@ class RegionLaw:
     def _contents(self, sheets: Sequence[FactSheet]) -> list[dict[str, Any]]:
         if not any(one.streams or one.outside for one in sheets):
             return []
-        contents = contents_of(self.region, sheets)
+        contents = contents_of(self.region, sheets, day=self.day)
         for one in contents:
             del one["vehicles"]
             if self._vehicles is not None:

@@ -7,16 +7,20 @@ import ctypes
 import errno
 import hashlib
 import io
+import json
 import os
 import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from carnet.errors import UnreadableError
 from carnet.model.factsheet import FactSheet
+from carnet.model.place_list import PlaceList, place_list_of
 
 Progress = Callable[[int, int], None]
 
@@ -26,7 +30,11 @@ def _companions(parameters: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
-    """Make a fact sheet. Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch`, `plugins`."""
+    """Make a fact sheet.
+
+    Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch`, `plugins`, `places` (lists, checked, each as
+    its JSON text) with `day`.
+    """
     from carnet.classify.describe import describe as look
 
     del sink, progress
@@ -38,8 +46,16 @@ def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], pr
         hash_content=bool(parameters.get("hash_content", False)),
         sketch=bool(parameters.get("sketch", False)),
         plugins=tuple(str(one) for one in parameters.get("plugins", ())),
+        places=tuple(_place_list(str(one)) for one in parameters.get("places", ())),
+        day=date.fromisoformat(parameters["day"]) if parameters.get("places") else None,
     )
     return sheet.to_json()
+
+
+@lru_cache(maxsize=16)
+def _place_list(text: str) -> PlaceList:
+    """Read a list once for all files that a worker looks at."""
+    return place_list_of(json.loads(text), "places")
 
 
 def describe_many(

@@ -24,6 +24,7 @@ from carnet.model.ids import Country, DataClass
 _COMBINED_BY_MAXIMUM = ("faces_px_max", "plates_px_max")
 _COMBINED_BY_SUM = ("hours", "images")
 _COMBINED_BY_ANY = ("contains_faces", "contains_plates")
+_OF_PLACES = ("sensitive_places", "military_area")
 _ALWAYS_IDENTIFYING = ("location", "vehicle_id", "biometric", "identity", "image.cabin", "audio", "usage")
 _UNLINKED_BY_VIN = ("driving", "diagnostics", "energy", "body", "ranging", "perception", "image")
 
@@ -80,6 +81,8 @@ class Declared:
     contents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By class of data: `persons`, and `facts`."""
     movement_facts: Mapping[str, Any] = field(default_factory=dict)
+    places_lists: tuple[str, ...] | None = None
+    """Marks of the lists of sensitive places in force; None where nobody keeps such lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def assemble(
         "agreement": undertaking.agreement,
         "safeguards": [dict(one) for one in declared.safeguards],
         "history": [dict(one) for one in sent.windows],
-        "contents": contents_of(origin, sheets, derivation, declared),
+        "contents": contents_of(origin, sheets, derivation, declared, day=day),
     }
     if sent.persons is not None and sent.persons_sensitive is not None:
         movement["year_to_date"] = {"persons": sent.persons, "persons_sensitive": sent.persons_sensitive}
@@ -156,28 +159,63 @@ def contents_of(
     sheets: Sequence[FactSheet],
     derivation: Derivation | None = None,
     declared: Declared | None = None,
+    *,
+    day: date | None = None,
 ) -> list[dict[str, Any]]:
     """Write the contents of a movement: the streams of all files by class of data, with what is known of each.
+
+    On a day, what was said of sensitive places under lists that have ended since, or under others than those in
+    force, says no more that there are none.
 
     Raises:
         RefusedError: nothing was found, or a declaration contradicts a measurement.
     """
     declared = declared or Declared()
     streams: dict[DataClass, list[StreamFacts]] = {}
+    beside: dict[DataClass, list[Mapping[str, Any]]] = {}
     for sheet in sheets:
         for stream in sheet.streams:
             for data in stream.data:
                 streams.setdefault(data, []).append(stream)
         for outside in sheet.outside:
             streams.setdefault(outside.data, [])
+            beside.setdefault(outside.data, []).append(dict(outside.facts))
     if not streams:
         raise RefusedError("nothing was found in this recording", remedy="describe it first")
     derivation = _believed(list(streams), derivation)
     nobody = _nobody_left(list(streams), derivation)
-    return [
-        _content(data, found, origin, derivation, declared.contents.get(data, {}), nobody=nobody)
-        for data, found in sorted(streams.items())
-    ]
+    contents = []
+    for data, found in sorted(streams.items()):
+        facts = _measured(found)
+        facts |= _of_places(
+            [*(one.facts for one in found), *beside.get(data, ())], day, declared.places_lists
+        )
+        said = declared.contents.get(data, {})
+        contents.append(_content(data, facts, origin, derivation, said, nobody=nobody))
+    return contents
+
+
+def _of_places(
+    every: Sequence[Mapping[str, Any]], day: date | None, lists: tuple[str, ...] | None
+) -> dict[str, Any]:
+    """Combine what is known of sensitive places: one that touches is enough, and none only where all say so."""
+    facts: dict[str, Any] = {}
+    for name in _OF_PLACES:
+        values = [one.get(name) for one in every]
+        if True in values:
+            facts[name] = True
+        elif values and all(
+            value is False and _holds(one, day, lists) for value, one in zip(values, every, strict=True)
+        ):
+            facts[name] = False
+    return facts
+
+
+def _holds(facts: Mapping[str, Any], day: date | None, lists: tuple[str, ...] | None) -> bool:
+    """Whether what was said under some lists of places holds on a day, under those that are in force then."""
+    if day is not None and str(facts.get("places_until", "")) < day.isoformat():
+        return False
+    return lists is None or set(facts.get("places_lists", ())) == set(lists)
 
 
 def _believed(classes: Sequence[DataClass], derivation: Derivation | None) -> Derivation | None:
@@ -202,7 +240,7 @@ def _believed(classes: Sequence[DataClass], derivation: Derivation | None) -> De
 
 def _content(
     data: DataClass,
-    streams: Sequence[StreamFacts],
+    facts: dict[str, Any],
     origin: Country,
     derivation: Derivation | None,
     declared: Mapping[str, Any],
@@ -210,14 +248,12 @@ def _content(
     nobody: bool,
 ) -> dict[str, Any]:
     content: dict[str, Any] = {"name": data.replace(".", "_"), "data": data, "about": [origin], "vehicles": 1}
-    facts = _measured(streams)
     if derivation is not None:
         removed = _removed_from(data, derivation.removed)
         if removed:
             content["removed"] = removed
         if data.startswith("image"):
-            for name, value in derivation.residual.items():
-                facts[name] = value
+            facts.update(derivation.residual)
             for part, flag in (("faces", "contains_faces"), ("plates", "contains_plates")):
                 if derivation.residual.get(f"{part}_px_max") == 0:
                     facts[flag] = False

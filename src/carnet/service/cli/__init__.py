@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "redact": "The same file format out, without the people.",
     "certify": "How much a redaction masked, measured in three ways.",
     "review": "Look at a sample of a redaction, by keyboard.",
+    "places": "Check, sign and adopt a list of sensitive places.",
     "law": "Read, check and test the lawbook.",
     "node": "Make, pair and run a node.",
     "ingest": "Hash and seal a recording into a node's vault.",

@@ -41,6 +41,7 @@ from carnet.service.cli.session import walk_files
 from carnet.service.workers import Worker
 
 if TYPE_CHECKING:
+    from carnet.service.place_signing import Places
     from carnet.service.scan_corrections import Corrections
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -59,8 +60,8 @@ _TOGETHER = 64
 class Scanner:
     """Describes files in worker processes, a few at a time; a file that kills its worker is blocked, no more."""
 
-    def __init__(self, plugins: Sequence[str] = ()) -> None:
-        self._plugins = list(plugins)
+    def __init__(self, plugins: Sequence[str] = (), places: Places | None = None) -> None:
+        self._always = {"plugins": list(plugins)} | ({} if places is None else places.parameters())
         self._idle: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         for _ in range(AT_ONCE):
@@ -120,7 +121,7 @@ class Scanner:
             if worker is None or not worker.alive:
                 worker = Worker()
                 self._workers.append(worker)
-            return worker.run(task, source, {**parameters, "plugins": self._plugins}).result
+            return worker.run(task, source, {**parameters, **self._always}).result
         finally:
             self._idle.put(worker)
 
@@ -256,12 +257,13 @@ def _scan_files(
     hash_content: bool,
     sketch: bool,
     plugins: Sequence[str] = (),
+    places: Places | None = None,
 ) -> list[tuple[Path, FactSheet]]:
     """Describe files on this machine; `asked_as` is given the name of each."""
     items: list[tuple[Path, FactSheet]] = []
     cache: dict[Path, dict[str, bytes]] = {}
     began = time.monotonic()
-    scanner = Scanner(plugins)
+    scanner = Scanner(plugins, places)
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             waiting: deque[tuple[list[tuple[Path, str]], Future[list[FactSheet]]]] = deque()
@@ -298,6 +300,20 @@ def _corrections(path: Path) -> Corrections:
     from carnet.service.scan_corrections import Corrections
 
     return Corrections.of_file(path)
+
+
+def _places(files: Sequence[Path], keys: Sequence[str] | None) -> Places:
+    """Open signed lists of sensitive places; raises `InputError` unless each is signed, trusted and in force."""
+    from carnet.evidence.signing import PublicKey
+    from carnet.service.place_signing import places_of_files
+
+    if not keys:
+        raise InputError(
+            "a list of sensitive places is believed by its officer's key",
+            where="--officer-key",
+            remedy="give what carnet node key printed, and compare it with the officer",
+        )
+    return places_of_files(files, [PublicKey.from_text(one) for one in keys], datetime.now(UTC).date())
 
 
 @app.command()
@@ -338,6 +354,16 @@ def scan(
         typer.Option("--template-corrections", metavar="FILE", help="Write what is unknown, to fill in."),
     ] = None,
     plugin: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Also read with this.")] = None,
+    places: Annotated[
+        list[Path] | None,
+        typer.Option("--places", metavar="FILE", help="A signed list of sensitive places to look for."),
+    ] = None,
+    officer_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--officer-key", envvar="CARNET_OFFICER_KEY", help="Public key that signed it (--places)."
+        ),
+    ] = None,
     bucket_region: BucketRegion = None,
     from_country: From = None,
     policy: Policy = None,
@@ -367,7 +393,12 @@ def scan(
         raise InputError("a bucket is scanned alone, and without --hash", where="PATH")
     if bucket_asked and plugin:
         raise InputError("a bucket is scanned without plug-ins", where="--plugin", remedy="scan it mounted")
+    if bucket_asked and places:
+        raise InputError(
+            "a bucket is scanned without a list of places", where="--places", remedy="scan it mounted"
+        )
     check_installed(plugin or ())
+    told = _places(places, officer_key) if places else None
     if not bucket_asked and (inventory or since or resume or sample):
         raise InputError("an inventory is made of a listing or a bucket", where="--inventory")
     said = None if corrections is None else _corrections(corrections)
@@ -383,7 +414,12 @@ def scan(
         asked_as = {path: path.as_posix() for path, _ in items}
     else:
         items = _scan_files(
-            paths, asked_as, hash_content=hash_content, sketch=html is not None, plugins=plugin or ()
+            paths,
+            asked_as,
+            hash_content=hash_content,
+            sketch=html is not None,
+            plugins=plugin or (),
+            places=told,
         )
     if not items:
         raise UnreadableError(

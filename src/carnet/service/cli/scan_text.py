@@ -72,7 +72,19 @@ def _facts(facts: Mapping[str, Any]) -> str:
         parts.append(f"{facts['points']} points, {facts['km']} km")
     if "countries" in facts:
         parts.append("in " + ", ".join(facts["countries"]))
+    if "places_lists" in facts:
+        parts.append(places_said(facts))
     return "; ".join(parts)
+
+
+def places_said(facts: Mapping[str, Any]) -> str:
+    """Say in a few words what facts tell of sensitive places."""
+    until = f"until {facts['places_until']}"
+    if facts.get("sensitive_places"):
+        return f"sensitive places: {', '.join(facts['places_touched'])}, {until}"
+    if facts.get("sensitive_places") is False:
+        return f"no sensitive place, {until}"
+    return f"sensitive places not known: {facts['places_unknown']}"
 
 
 def report(items: list[tuple[Path, FactSheet]], region: str | None) -> str:

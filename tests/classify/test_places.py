@@ -1,0 +1,361 @@
+"""What positions meet: lines and areas against a dense sample, gaps, ground that no list covers, datum, time."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carnet.classify.describe import describe
+from carnet.classify.places import NEAR_M, SHIFT_M, PlaceWatch
+from carnet.errors import InputError
+from carnet.model.area import Area
+from carnet.model.place_list import place_list_of
+from carnet.recognise.areas import M_PER_DEGREE, clearance_m, distance_m, distance_of_lines_m, in_area
+from carnet.recognise.gcj02 import Positions, from_gcj02, to_gcj02
+
+DAY = date(2026, 11, 22)
+ALL = ["military", "defence_industry", "party_government"]
+S = 10**9
+
+
+def a_list(*places, **changes):
+    form = {
+        "sensitive_places": "v1",
+        "id": "test",
+        "author": "wang",
+        "region": "US",
+        "datum": "WGS-84",
+        "covers": "region",
+        "complete_for": ALL,
+        "from": "2026-01-01",
+        "until": "2026-12-31",
+        "seen_within_m": 300,
+        "places": [
+            {"id": f"p-{at}", "kind": "military", "source": "a test", **one} for at, one in enumerate(places)
+        ],
+    }
+    return place_list_of({**form, **changes}, "test")
+
+
+def circle(latitude, longitude, radius=100.0, **more):
+    return {"corners": [[latitude, longitude]], "radius_m": radius, **more}
+
+
+def drive(watch, points, *, stream=0, seconds=1, datum_known=True):
+    """Follow points of (latitude, longitude), one every so many seconds."""
+    track = watch.track(stream, datum_known=datum_known)
+    for at, point in enumerate(points):
+        watch.now = (at * seconds * S + S, at * seconds * S + S)
+        track.add(*point)
+    watch.finish()
+    return watch.own(stream)
+
+
+# A street in Kansas: far from every border.
+HOME = (38.9, -98.5)
+
+
+def street(count=60, step=0.0002):
+    return [(HOME[0], HOME[1] + at * step) for at in range(count)]
+
+
+# Geometry ---------------------------------------------------------------------------------------------------
+
+offsets = st.floats(-0.02, 0.02)
+latitudes, longitudes = st.floats(-80, 80), st.floats(-180, 180)
+
+
+def around(latitude, longitude, ring):
+    return tuple((latitude + y, (longitude + x + 180) % 360 - 180) for y, x in ring)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    latitudes,
+    longitudes,
+    st.lists(st.tuples(offsets, offsets), min_size=3, max_size=8),
+    st.tuples(offsets, offsets),
+    st.tuples(offsets, offsets),
+)
+def test_a_line_is_as_far_from_a_polygon_as_the_nearest_of_its_points(latitude, longitude, ring, begin, end):
+    area = Area(around(latitude, longitude, ring))
+    (y0, x0), (y1, x1) = around(latitude, longitude, [begin, end])
+    line = [np.array([one]) for one in (y0, x0, y1, x1)]
+    found = distance_of_lines_m(area, *line)[0]
+    share = np.linspace(0, 1, 400)
+    run = (x1 - x0 + 180) % 360 - 180
+    y, x = y0 + share * (y1 - y0), x0 + share * run
+    length = math.hypot((y1 - y0) * M_PER_DEGREE, run * M_PER_DEGREE)
+    points = distance_of_lines_m(area, y, x, y, x)
+    assert found <= points.min() * 1.01 + 0.5
+    assert points.min() <= found * 1.01 + length / 399 + 0.5
+    if in_area(area, y, x).any():
+        assert found < 1e-6
+
+
+@settings(max_examples=100, deadline=None)
+@given(latitudes, longitudes, st.floats(1, 5000), st.tuples(offsets, offsets), st.tuples(offsets, offsets))
+def test_a_line_is_as_far_from_a_circle_as_the_nearest_of_its_points(latitude, longitude, radius, begin, end):
+    area = Area(((latitude, longitude),), radius)
+    (y0, x0), (y1, x1) = around(latitude, longitude, [begin, end])
+    found = distance_of_lines_m(area, *(np.array([one]) for one in (y0, x0, y1, x1)))[0]
+    share = np.linspace(0, 1, 400)
+    run = (x1 - x0 + 180) % 360 - 180
+    far = distance_m(y0 + share * (y1 - y0), x0 + share * run, (latitude, longitude)) - radius
+    length = math.hypot((y1 - y0) * M_PER_DEGREE, run * M_PER_DEGREE)
+    assert abs(found - max(0.0, far.min())) <= max(0.0, far.min()) * 0.01 + length / 399 + 1
+
+
+@given(latitudes, longitudes, st.floats(10, 50_000), st.floats(0, 1.2))
+def test_clearance_is_nought_outside_and_the_way_to_the_edge_inside(latitude, longitude, radius, share):
+    area = Area(((latitude, longitude),), radius)
+    y = np.array([latitude + radius * share / M_PER_DEGREE])
+    x = np.array([longitude])
+    assert clearance_m(area, y, x)[0] == pytest.approx(
+        max(0.0, radius * (1 - share)), abs=radius * 1e-6 + 1e-6
+    )
+
+
+def test_clearance_of_a_square_is_the_way_to_its_nearest_side():
+    side = 0.1
+    square = Area(((0, 0), (0, side), (side, side), (side, 0)))
+    got = clearance_m(square, np.array([0.03, 0.05, 0.2]), np.array([0.05, 0.05, 0.05]))
+    assert got == pytest.approx([0.03 * M_PER_DEGREE, 0.05 * M_PER_DEGREE, 0], rel=1e-3)
+
+
+@settings(deadline=None)
+@given(st.floats(22, 45), st.floats(85, 118))
+def test_gcj02_is_undone(latitude, longitude):
+    plain = Positions(np.array([latitude]), np.array([longitude]))
+    shifted = to_gcj02(plain)
+    back = from_gcj02(shifted)
+    assert back.datum == "WGS-84"
+    far = distance_m(shifted.latitude, shifted.longitude, (latitude, longitude))[0]
+    assert far < SHIFT_M
+    # At the outline a shifted point may lie on its other side.
+    off = distance_m(back.latitude, back.longitude, (latitude, longitude))[0]
+    assert off < 0.01 or off < SHIFT_M
+
+
+# What a track meets -----------------------------------------------------------------------------------------
+
+
+def test_a_track_that_meets_nothing_on_covered_ground_says_none():
+    told = drive(PlaceWatch([a_list(circle(38.95, -98.5))], DAY), street())
+    assert told["sensitive_places"] is False
+    assert told["military_area"] is False
+    assert told["places_until"] == "2026-12-31"
+    assert "places_unknown" not in told
+
+
+def test_a_drive_through_between_two_samples_is_not_missed():
+    # Half a minute apart: no sample lies in the place, the way does.
+    watch = PlaceWatch([a_list(circle(HOME[0], HOME[1] + 0.003, 40))], DAY)
+    told = drive(watch, [HOME, (HOME[0], HOME[1] + 0.006)], seconds=30)
+    assert told["sensitive_places"] is True
+    assert told["places_touched"] == ("test/p-0",)
+    assert told["military_area"] is True
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 58), st.floats(0, 1), st.floats(5, 200))
+def test_wherever_a_place_lies_on_the_way_it_is_met(at, share, radius):
+    points = street()
+    place = circle(HOME[0], points[at][1] + share * 0.0002, radius)
+    told = drive(PlaceWatch([a_list(place)], DAY), points)
+    assert told["sensitive_places"] is True
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.0, 3000.0), st.integers(0, 3))
+def test_near_is_near_and_far_is_none(beside, kind):
+    name = [*ALL, "other"][kind]
+    place = circle(HOME[0] + (beside + 100) / M_PER_DEGREE, HOME[1] + 0.005, 100, kind=name)
+    told = drive(PlaceWatch([a_list(place)], DAY), street())
+    if beside < NEAR_M - 1:
+        assert told["sensitive_places"] is True
+        assert told["military_area"] is (name == "military")
+    elif beside > NEAR_M + 1:
+        assert told["sensitive_places"] is False
+
+
+def test_a_gap_through_which_the_car_may_have_come_near_is_unknown():
+    place = circle(HOME[0] + 0.01, HOME[1] + 0.005)
+    points = [HOME, (HOME[0], HOME[1] + 0.0002), (HOME[0], HOME[1] + 0.01)]
+    sure = drive(PlaceWatch([a_list(place)], DAY), street())
+    track = PlaceWatch([a_list(place)], DAY)
+    gap = drive(track, points, seconds=100)
+    assert sure["sensitive_places"] is False
+    assert "sensitive_places" not in gap
+    assert "gap" in gap["places_unknown"]
+
+
+def test_what_lies_beyond_the_list_is_unknown():
+    abroad = [(48.1, 11.5 + at * 1e-4) for at in range(20)]
+    assert "complete" in drive(PlaceWatch([a_list()], DAY), abroad)["places_unknown"]
+    ground = {"covers": [{"corners": [[38.8, -98.6], [38.8, -98.4], [39.0, -98.4], [39.0, -98.6]]}]}
+    assert drive(PlaceWatch([a_list(**ground)], DAY), street())["sensitive_places"] is False
+    out = [(HOME[0], HOME[1] + at * 0.001) for at in range(200)]
+    assert "complete" in drive(PlaceWatch([a_list(**ground)], DAY), out)["places_unknown"]
+
+
+def test_none_needs_every_kind_that_law_asks_for():
+    some = a_list(complete_for=["military"])
+    told = drive(PlaceWatch([some], DAY), street())
+    assert "sensitive_places" not in told
+    assert told["military_area"] is False
+    assert "defence_industry, party_government" in told["places_unknown"]
+    rest = a_list(id="rest", complete_for=["defence_industry", "party_government"])
+    both = drive(PlaceWatch([some, rest], DAY), street())
+    assert both["sensitive_places"] is False
+    assert len(both["places_lists"]) == 2
+
+
+def test_days_of_lists_and_entries():
+    here = circle(*HOME)
+    expired = a_list(here, until="2026-11-21")
+    assert "no list" in drive(PlaceWatch([expired], DAY), street())["places_unknown"]
+    over = drive(PlaceWatch([a_list({**here, "until": "2026-11-21"})], DAY), street())
+    assert over["sensitive_places"] is False
+    last = drive(PlaceWatch([a_list({**here, "until": "2026-11-22"})], DAY), street())
+    assert last["sensitive_places"] is True
+    coming = drive(PlaceWatch([a_list({**here, "from": "2026-12-01"})], DAY), street())
+    assert coming["sensitive_places"] is False
+    assert coming["places_until"] == "2026-11-30"
+
+
+def test_a_datum_that_nothing_fixes_leaves_a_shift_in_china():
+    home = (34.0, 108.9)
+    points = [(home[0], home[1] + at * 1e-4) for at in range(50)]
+    place = circle(home[0] + 0.006, home[1] + 0.003)
+    lists = [a_list(place, region="CN")]
+    assert drive(PlaceWatch(lists, DAY), points)["sensitive_places"] is False
+    told = drive(PlaceWatch(lists, DAY), points, datum_known=False)
+    assert "sensitive_places" not in told
+    assert "datum" in told["places_unknown"]
+
+
+def test_a_list_in_gcj02_is_undone():
+    home = (34.0, 108.9)
+    shifted = to_gcj02(Positions(np.array([home[0]]), np.array([home[1]])))
+    place = circle(float(shifted.latitude[0]), float(shifted.longitude[0]), 20)
+    points = [(home[0], home[1] + at * 1e-4) for at in range(20)]
+    for datum, met in (("GCJ-02", True), ("WGS-84", False)):
+        told = drive(PlaceWatch([a_list(place, region="CN", datum=datum)], DAY), points)
+        assert told["sensitive_places"] is met
+
+
+def test_many_at_once_say_what_one_by_one_says():
+    places = [circle(HOME[0] + 0.0007 * (at % 7 - 3), HOME[1] + 0.01 * at, 30) for at in range(40)]
+    points = [(HOME[0], HOME[1] + 0.0001 * at) for at in range(9000)]
+    lists = [a_list(*places)]
+    one = drive(PlaceWatch(lists, DAY), points)
+    watch = PlaceWatch(lists, DAY)
+    track = watch.track(0, datum_known=True)
+    for start in range(0, 9000, 700):
+        y, x = np.array(points[start : start + 700]).T
+        track.add_many(y, x, np.arange(start, start + len(y)) * S + S)
+    watch.finish()
+    assert watch.own(0) == one
+    assert len(one["places_touched"]) > 3
+
+
+def test_over_the_180th_meridian():
+    area = {"corners": [[-17.1, 179.9], [-17.1, -179.9], [-16.9, -179.9], [-16.9, 179.9]]}
+    points = [(-17.0, (179.8 + at * 0.001 + 180) % 360 - 180) for at in range(400)]
+    told = drive(PlaceWatch([a_list(area, region="FJ")], DAY), points)
+    assert told["sensitive_places"] is True
+
+
+# Beside pictures --------------------------------------------------------------------------------------------
+
+
+def test_pictures_are_told_by_the_positions_at_their_time():
+    watch = PlaceWatch([a_list(circle(HOME[0] + 0.003, HOME[1] + 0.001, 50))], DAY)
+    # 200 s at some 17 m/s: the place is seen at the start alone.
+    told = drive(watch, street(200))
+    assert told["sensitive_places"] is False
+    way = frozenset({0})
+    early = watch.seen_beside(1 * S, 20 * S, still=False, vehicles=way)
+    late = watch.seen_beside(150 * S, 190 * S, still=False, vehicles=way)
+    after = watch.seen_beside(150 * S, 400 * S, still=False, vehicles=way)
+    assert early["places_touched"] == ("test/p-0",)
+    assert late["sensitive_places"] is False
+    assert "time" in after["places_unknown"]
+    nobody = watch.seen_beside(150 * S, 190 * S, still=False, vehicles=frozenset())
+    assert "sensitive_places" not in nobody
+
+
+# Whole files ------------------------------------------------------------------------------------------------
+
+
+def test_a_real_drive_and_its_camera(shared):
+    source = shared / "data" / "recordings" / "comma2k19_rav4_first40s.mcap"
+    # A block of San Francisco across the drive, one a kilometre away, and the ground of the city.
+    across = {"corners": [[37.7235, -122.48], [37.7245, -122.48], [37.7245, -122.46], [37.7235, -122.46]]}
+    away = circle(37.735, -122.47, 50)
+    facts = {}
+    for name, places in (("across", [across]), ("away", [away]), ("none", [])):
+        with source.open("rb") as file:
+            sheet = describe(file, name="drive.mcap", detect=False, places=[a_list(*places)], day=DAY)
+        facts[name] = {one.name: one.facts for one in sheet.streams}
+    for stream in ("/gnss/fix", "/camera/front/image/compressed"):
+        assert facts["across"][stream]["places_touched"] == ("test/p-0",)
+        assert facts["away"][stream].get("sensitive_places") is False, stream
+        assert facts["none"][stream].get("sensitive_places") is False
+    assert "places_lists" not in facts["across"]["/imu/data_raw"]
+    text = json.dumps(sheet.to_json())
+    assert "37.72" not in text
+    assert "122.4" not in text
+
+
+def test_a_real_gpx_by_foot_and_car(shared):
+    source = shared / "data" / "gnss" / "around_visnjan_with_car.gpx"
+    on = circle(45.2734133229, 13.7141885050, 10)
+    for place, met in ((on, True), (circle(45.6, 13.9), False)):
+        with source.open("rb") as file:
+            covers = [circle(45.27, 13.71, 90_000)]
+            sheet = describe(file, name="a.gpx", places=[a_list(place, region="HR", covers=covers)], day=DAY)
+        (facts,) = [one.facts for one in sheet.streams if "points" in one.facts]
+        assert facts.get("sensitive_places") is met
+
+
+def test_without_a_list_nothing_is_said(shared):
+    with (shared / "data" / "gnss" / "around_visnjan_with_car.gpx").open("rb") as file:
+        sheet = describe(file, name="a.gpx")
+    assert not any("place" in name for one in sheet.streams for name in one.facts)
+
+
+def test_a_list_is_asked_on_a_day():
+    with pytest.raises(InputError, match="on a day"):
+        describe(io.BytesIO(b"x"), name="x", places=[a_list()])
+
+
+def table(rows):
+    return io.BytesIO(
+        ("latitude,longitude,speed\n" + "".join(f"{y:.7f},{x:.7f},3\n" for y, x in rows)).encode()
+    )
+
+
+def test_a_table_of_positions():
+    rows = street(120)
+    for place, met in ((circle(*rows[60]), True), (circle(HOME[0] + 0.1, HOME[1]), False)):
+        sheet = describe(table(rows), name="a.csv", places=[a_list(place)], day=DAY)
+        assert sheet.streams[0].facts["sensitive_places"] is met
+
+
+def test_a_file_that_was_read_partly_never_says_none(shared):
+    data = (shared / "data" / "recordings" / "comma2k19_rav4_first40s.mcap").read_bytes()
+    cut = io.BytesIO(data[: len(data) * 4 // 5])
+    sheet = describe(cut, name="a.mcap", detect=False, places=[a_list()], day=DAY)
+    assert sheet.state.value == "partly"
+    (facts,) = [one.facts for one in sheet.streams if "points" in one.facts]
+    assert "sensitive_places" not in facts
+    assert "wholly" in facts["places_unknown"]
