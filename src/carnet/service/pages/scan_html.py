@@ -12,6 +12,7 @@ from carnet.model.factsheet import ReadState
 from carnet.service.pages.document import chinese, foot, page, section, sign
 from carnet.service.pages.scan_listing import in_full, unread
 from carnet.service.pages.scan_page import Scanned, ScanPage, day_text, many
+from carnet.service.pages.scan_places import places_part
 from carnet.service.pages.scan_plots import sizes_by_day, sketches
 from carnet.service.scan_law import Standing, spans_of
 from carnet.service.sizes import size_text
@@ -334,7 +335,7 @@ def _when_and_where(shown: ScanPage) -> tuple[str, str, str, str]:
     return (
         "When and where",
         "时间与轨迹",
-        f'<div class="cols">{sizes_by_day(sizes)}{sketches(lines, tracks)}</div>',
+        f'<div class="cols">{sizes_by_day(sizes)}{sketches(lines, tracks)}</div>{places_part(shown.items)}',
         "",
     )
 
