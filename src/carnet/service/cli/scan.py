@@ -382,7 +382,7 @@ def scan(
     if listing:
         from carnet.service.cli.scan_listing import scan_listing
 
-        if paths or html is not None or hash_content or corrections or template_corrections:
+        if paths or html is not None or hash_content or corrections or template_corrections or places:
             raise InputError("a listing is looked at by name only", where="--listing", remedy="give no PATH")
         scan_listing(listing, inventory, as_json=as_json)
         return
@@ -408,8 +408,8 @@ def scan(
     started = datetime.now(UTC)
     asked_as: dict[Path, str] = {}
     if bucket_asked:
-        places = region, bucket_region, from_country, policy, endpoint
-        wishes = LakeWishes(*places, sample, yes, resume, inventory, since, sketch=html is not None)
+        told_of = region, bucket_region, from_country, policy, endpoint
+        wishes = LakeWishes(*told_of, sample, yes, resume, inventory, since, sketch=html is not None)
         items = scan_lake(paths[0], wishes)
         asked_as = {path: path.as_posix() for path, _ in items}
     else:

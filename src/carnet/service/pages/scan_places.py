@@ -13,12 +13,7 @@ from carnet.service.pages.scan_page import Scanned, many
 
 def places_part(items: Sequence[Scanned]) -> str:
     """Give the part of the page, or nothing where no list was given."""
-    told = [
-        [stream.facts for stream in one.sheet.streams if "places_lists" in stream.facts]
-        + [dict(each.facts) for each in one.sheet.outside if each.facts]
-        for one in items
-    ]
-    told = [one for one in told if one]
+    told = [facts for one in items if (facts := _facts_of(one))]
     marks = sorted({mark for facts in told for one in facts for mark in one["places_lists"]})
     if not marks:
         return ""
@@ -57,6 +52,12 @@ def places_part(items: Sequence[Scanned]) -> str:
         f'<p class="small quiet">By the signed list {lists}, until {escape(until)}. Where the entries lie is '
         f"secret and not shown.{note}</p>"
     )
+
+
+def _facts_of(one: Scanned) -> list[Mapping[str, Any]]:
+    every: list[Mapping[str, Any]] = [stream.facts for stream in one.sheet.streams]
+    every += [dict(each.facts) for each in one.sheet.outside]
+    return [facts for facts in every if "places_lists" in facts]
 
 
 def _touched(facts: Sequence[Mapping[str, Any]]) -> set[str]:
