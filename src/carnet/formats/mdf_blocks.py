@@ -8,11 +8,12 @@ would otherwise say that there is nothing.
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 PIECE = 1 << 20
 HEADER = 24
@@ -47,7 +48,9 @@ _DESCRIPTIONS = frozenset(
         b"LD",
     }
 )
-_DEFLATE, _TRANSPOSED = 0, 1
+# `dz_zip_type` of ASAM MDF 4.1 (deflate), and of 4.3 (Zstandard, LZ4): each plain, then with its bytes transposed.
+_DEFLATE, _ZSTD, _LZ4 = 0, 2, 4
+_MOST_WINDOW = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,16 +293,16 @@ class Blocks:
             self.lose("a compressed block is cut")
             return
         form, parameter, plain, packed = struct.unpack_from("<2xBxIQQ", head)
-        if form not in {_DEFLATE, _TRANSPOSED} or packed > block.body_length - 24:
+        if form > _LZ4 + 1 or packed > block.body_length - 24:
             self.lose("a compressed block is cut, or compressed in a way that carnet does not read")
             return
-        if form == _DEFLATE:
-            yield from self._stream(block.body_at + 24, packed, plain)
+        if not form & 1:
+            yield from self._stream(block.body_at + 24, packed, plain, form)
             return
         if plain > _LARGEST_DEFLATED or not parameter:
             self.lose("a transposed block is larger than carnet reads")
             return
-        data = b"".join(self._stream(block.body_at + 24, packed, plain))
+        data = b"".join(self._stream(block.body_at + 24, packed, plain, form - 1))
         if len(data) == plain:
             rows = plain // parameter
             square = rows * parameter
@@ -309,26 +312,65 @@ class Blocks:
                 turned[column::parameter] = columns[column * rows : (column + 1) * rows]
             yield bytes(turned) + data[square:]
 
-    def _stream(self, start: int, packed: int, plain: int) -> Iterator[bytes]:
-        """Inflate in pieces, never more than was announced."""
-        machine = zlib.decompressobj()
-        left, stop = plain, start + packed
+    def _stream(self, start: int, packed: int, plain: int, form: int) -> Iterator[bytes]:
+        """Unpack in pieces, never more than was announced."""
+        import lz4.frame
+        import zstandard
+
+        source = _Part(self, start, start + packed)
+        left = plain
         try:
-            while left and start < stop:
-                piece = self.read(start, min(PIECE, stop - start))
-                if not piece:
-                    break
-                start += len(piece)
-                while piece and left:
-                    out = machine.decompress(piece, min(PIECE, left))
-                    piece = machine.unconsumed_tail
-                    left -= len(out)
-                    if out:
-                        yield out
-                    elif not piece or machine.eof:
-                        break
-        except zlib.error:
+            if form == _DEFLATE:
+                unpack: Callable[[int], bytes] = _Inflating(source).read
+            elif form == _ZSTD:
+                unpack = (
+                    zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
+                    .stream_reader(cast("BinaryIO", source))
+                    .read
+                )
+            else:
+                unpack = lz4.frame.LZ4FrameFile(cast("BinaryIO", source), mode="rb").read
+            while left and (out := unpack(min(PIECE, left))):
+                left -= len(out)
+                yield out
+            # What ends there has a checksum behind it, which is only compared when more is asked for.
+            unpack(1)
+        except (zlib.error, zstandard.ZstdError, RuntimeError, EOFError, MemoryError):
             self.lose("a compressed block does not inflate")
             return
         if left:
             self.lose("a compressed block holds less than it announces")
+
+
+class _Part(io.RawIOBase):
+    """A part of the file, read once from its start to its end."""
+
+    def __init__(self, blocks: Blocks, start: int, stop: int) -> None:
+        self._blocks, self._at, self._stop = blocks, start, stop
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Give the next bytes, at most a piece."""
+        wanted = min(PIECE if size < 0 else size, PIECE, self._stop - self._at)
+        data = self._blocks.read(self._at, wanted) if wanted > 0 else b""
+        self._at += len(data)
+        return data
+
+
+class _Inflating:
+    """A deflated stream, as a file."""
+
+    def __init__(self, source: _Part) -> None:
+        self._source, self._machine = source, zlib.decompressobj()
+
+    def read(self, size: int) -> bytes:
+        """Give at most so many bytes; none at the end, or where the stream is cut."""
+        while not self._machine.eof:
+            given = self._machine.unconsumed_tail or self._source.read()
+            out = self._machine.decompress(given, size)
+            if out or not given:
+                return out
+        return b""

@@ -219,7 +219,8 @@ class MdfReader(Reader):
                 self.lose("a group announces another number of records than it holds")
         if not count:
             channels = sum(len(one.layout.channels) for one in self._groups)
-            self.block(f"it lists {channels} channels and gives no sample")
+            lost = "".join(f"; {one}" for one in self._blocks.lost)
+            self.block(f"it lists {channels} channels and gives no sample{lost}")
         self._report()
         self._complete = True
 
