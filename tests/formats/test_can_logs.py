@@ -186,6 +186,23 @@ def test_lines_that_are_skipped_are_counted():
     assert [one.data for one in reader.outside() if one.where == "comment"] == [b" driver Max"]
 
 
+def test_length_codes_beyond_eight_and_remarks_of_a_kvaser_logger():
+    text = (
+        b"date Fri Jun 15 10:22:35 am 2018\nbase hex timestamps absolute\nBegin Triggerblock\n"
+        b"   0.29 Log Trigger Event (type=0x86, active=0x01, pre-trigger=0, post-trigger=0)\n"
+        b"  13.25 1  3FF             Tx   d D 55 AA 01 02 03 04 05 06  Length = 232016 BitCount = 119 ID = 1023\n"
+        b"  13.26 1  3FF             Tx   d 8 55 AA 01 02 03 04 05 06\n"
+        b"  13.27 1  3FF             Tx   d 10 55 AA 01 02 03 04 05 06\n"
+        b"  13.28 1  3FF             Tx   d D 55 AA 01 02 03 04 05\nEnd TriggerBlock\n"
+    )
+    reader = open_recording(io.BytesIO(text), "x")
+    frames = [one.data for one in reader.messages()]
+    assert len(frames) == 2
+    assert frames[0] == frames[1]
+    assert reader.reason == "2 lines are not frames"
+    assert {one.where for one in reader.outside()} == {"line that is no frame"}
+
+
 def test_comments_are_looked_through():
     data = asc("0.5 1 123 Rx d 1 00", "// car 1M8GDM9AXKP042788")
     sheet = describe(io.BytesIO(data), name="x")

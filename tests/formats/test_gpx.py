@@ -36,6 +36,18 @@ def test_a_track_with_a_heart_a_goal_and_an_author():
     } < set(stream.data)
 
 
+def test_nobody_drove_from_one_segment_to_the_next():
+    points = "".join(POINT.format(48.1 + k / 1e4) for k in range(50))
+    whole = sheet_of(GPX.format(points=points)).streams[0]
+    later = points.replace("48.1", "52.1")
+    two = sheet_of(GPX.format(points=f"{points}</trkseg><trkseg>{later}")).streams[0]
+    assert two.facts["points"] == 100
+    assert abs(two.facts["km"] - 2 * whole.facts["km"]) < 0.02
+    other = sheet_of(GPX.format(points=f"{points}</trkseg></trk><trk><trkseg>{later}")).streams[0]
+    assert other.facts == two.facts
+    assert two.count == whole.count + 150
+
+
 def test_entities_are_refused():
     bomb = (
         '<!DOCTYPE gpx [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><gpx><wpt lat="1.5" lon="2.5">&b;</wpt></gpx>'

@@ -154,6 +154,10 @@ class MessageStream:
 
     def add(self, message: Message) -> None:
         """Take one message."""
+        if not message.rows:
+            for *_, track in self._pairs:
+                track.leap()
+            return
         self.count += 1
         if not self.readable:
             return

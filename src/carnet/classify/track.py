@@ -88,6 +88,13 @@ class Track:
             (math.floor(latitude * _CELL), math.floor(longitude * _CELL)), (latitude, longitude)
         )
 
+    def leap(self) -> None:
+        """What comes next does not go on from the last place: nobody is known to have driven between them.
+
+        A passage is still looked at as if somebody had: the receiver may only have been off.
+        """
+        self._last = None
+
     def add_many(
         self, latitudes: NDArray[Any], longitudes: NDArray[Any], times: NDArray[Any] | None = None
     ) -> None:

@@ -27,7 +27,7 @@ _HEAD = re.compile(rb"base\s+(hex|dec)\s+timestamps\s+(absolute|relative)", re.I
 _REMARK = re.compile(
     rb"(?i)(no\s+)?internal events logged|// version [\d.]+|//[\d.]+ previous log file: \S+|end triggerblock"
     rb"|[\d.]+\s+(start|end) of measurement|[\d.]+\s+CAN(FD)? \d+ Status:[\w \-:]*"
-    rb"|[\d.]+\s+\d+\s+Statistic: [\w .%]*|[\d.]+\s+log (direct )?(trigger|start|stop)[\w .()]*"
+    rb"|[\d.]+\s+\d+\s+Statistic: [\w .%]*|[\d.]+\s+log (direct )?(trigger|start|stop)[\w .()=,\-]*"
 )
 _MONTHS = (
     (b"jan",), (b"feb", b"f\xc3\xa9v", b"f\xe9v", b"fev"), (b"mar", b"m\xc3\xa4r", b"m\xe4r", b"mrz"),
@@ -39,6 +39,7 @@ _DATE = re.compile(
     rb"\s*(am|pm)?\s*(\d{4})"
 )
 _LONGEST = 64
+_CLASSIC, _LARGEST_CODE = 8, 15
 # The usual line, read at once: a data frame in hexadecimal. Whatever is another goes word by word.
 _USUAL = re.compile(
     rb"(\d{1,9})\.(\d{1,9})\s+(\d{1,3})\s+([0-9A-Fa-f]{1,8})(x?)\s+(?:Rx|Tx|TxRq)\s+d\s+([0-8])"
@@ -105,7 +106,7 @@ class AscReader(FrameLog):
                 found = start_of(line)
                 # Frames count from the trigger block where there is one.
                 start = start if found is None else found
-                if found is None:
+                if found is None and len(line.split()) > 2:  # noqa: PLR2004 -- the words before a date
                     self._text("date that is not understood", line)
                 continue
             words = line.split()
@@ -143,7 +144,11 @@ class AscReader(FrameLog):
             return bus, frame(number, b"", extended=extended, remote=True)
         if words[3] != b"d" or len(words) < 5:  # noqa: PLR2004 -- length
             return None
-        data = self._bytes(words[5:], self._number(words[4]))
+        size = self._number(words[4])
+        data = self._bytes(words[5:], size)
+        if data is None and _CLASSIC < size <= _LARGEST_CODE:
+            # ISO 11898-1: of a classic frame's length codes, 9 to 15 mean eight bytes as well.
+            data = self._bytes(words[5:], _CLASSIC)
         return None if data is None else (bus, frame(number, data, extended=extended))
 
     def _flexible(self, words: list[bytes]) -> tuple[str, bytes] | None:

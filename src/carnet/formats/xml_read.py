@@ -28,6 +28,8 @@ VOCABULARIES: dict[str, tuple[str, str]] = {
     "osm": (OSM, "carnet/OSM"),
     "osmChange": (OSM, "carnet/OSM"),
 }
+# Where a line of places ends: the receiver was off, or another track begins.
+_BREAKS = frozenset({"trk.trkseg", "rte"})
 _BLOCK = 1 << 16
 # Comments before the root element may be long; the vocabulary is known behind them.
 _PROLOGUE = 1 << 20
@@ -49,7 +51,8 @@ class _RefusedError(Exception):
 class _Parse:
     """Feeds blocks to expat and keeps what came out of them until it is fetched."""
 
-    def __init__(self) -> None:
+    def __init__(self, breaks: frozenset[str]) -> None:
+        self._breaks = breaks
         self.records: list[dict[str, Any]] = []
         self.outside: list[OutsideText] = []
         self.outside_cut = False
@@ -117,6 +120,8 @@ class _Parse:
             said = {**said, "text": text} if said else {}
         if said or text:
             self.records.append({path: said or _typed(text)})
+        elif path in self._breaks:
+            self.records.append({})
         if self._path:
             self._path.pop()
 
@@ -149,22 +154,19 @@ class XmlReader(Reader):
 
     def messages(self) -> Iterator[Message]:
         """Give every element that says something, as JSON: its path, and its attributes and text under it."""
-        parse, count = _Parse(), 0
+        parse, count = _Parse(_BREAKS if self.format == GPX else frozenset()), 0
         try:
             for _ in self._fed(parse):
                 for record in parse.records:
-                    count += 1
-                    data = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
-                    yield Message(self._stream, 0, 0, data)
+                    count += bool(record)
+                    yield self._message(record)
                 parse.records.clear()
         except _RefusedError as error:
             self.block(str(error))
         except (expat.ExpatError, UnicodeError, ValueError):
             for record in parse.records:
-                count += 1
-                yield Message(
-                    self._stream, 0, 0, json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
-                )
+                count += bool(record)
+                yield self._message(record)
             self.lose("the XML is cut or not well formed: what stands behind that place was not read")
         if parse.outside_cut:
             self.lose("the XML has more comments than are looked through")
@@ -172,6 +174,11 @@ class XmlReader(Reader):
         if not count:
             self.block("the XML holds neither attribute nor text")
         self._complete = True
+
+    def _message(self, record: dict[str, Any]) -> Message:
+        """Give a record as a message; an empty one, of no row, says that a line of places ends."""
+        data = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
+        return Message(self._stream, 0, 0, data, rows=int(bool(record)))
 
     def _name(self, root: str | None) -> None:
         if root in VOCABULARIES:
