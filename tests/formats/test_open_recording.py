@@ -57,6 +57,9 @@ def test_an_empty_file_is_blocked_whatever_its_name(name):
         (b"#ROSBAG V1.2\n", "ROS 1 bag"),
         (b"Generic File", "compressed or encrypted"),
         (b"Salted__12345678", "encrypted by OpenSSL"),
+        (b"LASF\x00\x00\x11\x00" + bytes(90), "LAS or LAZ point cloud"),
+        (b"\x0e\x10\xd9\x07\x35\x00\x00\x00.FIT\x12\x34", "FIT activity"),
+        (b"DLT\x01\x65\x8b\x00\x00" + bytes(20), "AUTOSAR DLT"),
         (bytes(100), "zero bytes"),
         (b"\x9a\x01\x02\x80", "no known kind, or encrypted"),
     ],
@@ -94,3 +97,9 @@ def test_no_bytes_make_a_reader_raise_or_read_nothing(start, noise):
     reader.outside()
     assert reader.state is not ReadState.READ or count
     assert reader.state is ReadState.READ or reader.reason
+
+
+@pytest.mark.parametrize("text", [b"LASF is a format\n", b"report01.FIT was read\n", b"TDSm\n"])
+def test_a_text_that_begins_like_a_foreign_file_is_a_text(text):
+    reader = open_recording(io.BytesIO(text), "x")
+    assert reader.format == "text"

@@ -34,6 +34,9 @@ class Header(dict[str, Any]):
     """What a header says: `width`, `height`, `pictures`, `start` of the pixels, `top` value, `kind`, `geo`."""
 
 
+_UNDECODED = "does not decode: it is damaged, or its pixels or their compression are of a kind that carnet does not open"
+
+
 def is_pnm(head: bytes) -> bool:
     """Say whether first bytes are a PNM header; a plain one (P1 to P3) goes on in figures alone."""
     found = _PNM.match(head)
@@ -190,7 +193,7 @@ def decode_raster(data: bytes, form: str) -> NDArray[Any]:
     try:
         decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise UnreadableError(f"the {form} picture does not decode") from error
+        raise UnreadableError(f"the {form} picture {_UNDECODED}") from error
     if decoded is None:
-        raise UnreadableError(f"the {form} picture does not decode")
+        raise UnreadableError(f"the {form} picture {_UNDECODED}")
     return decoded

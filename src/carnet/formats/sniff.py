@@ -160,6 +160,33 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"age-encryption.org", "a file encrypted by age"),
     (0, b"-----BEGIN PGP MESSAGE", "a file encrypted by OpenPGP"),
 )
+# The same for what is no text: a text may begin with the letters of some of these.
+_BINARY: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"LASF", "a LAS or LAZ point cloud"),
+    (8, b".FIT", "a FIT activity of a sports watch"),
+    (0, b"ULog\x01\x12\x35", "a ULog flight log"),
+    (0, b"DEVC\x00", "a GoPro metadata track (GPMF)"),
+    (0, b"DLT\x01", "an AUTOSAR DLT log"),
+    (0, b"TDSm", "a TDMS measurement file"),
+    (0, b"MATLAB 5.0 MAT-file", "a MATLAB file"),
+    (0, b"Obj\x01", "an Avro file"),
+    (0, b"8BPS", "a Photoshop picture"),
+    (0, b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (0, b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (0, b"\xff\x0a", "a JPEG XL picture"),
+    (0, b"\x76\x2f\x31\x01", "an OpenEXR picture"),
+    (0, b"DDS |\x00", "a DirectDraw picture"),
+    (0, b"fLaC", "a FLAC sound file"),
+    (0, b"\xff\xfb", "an MP3 sound file"),
+    (0, b"FLV\x01", "a Flash video"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file"),
+    (0, b"\x00\x00\x01\xba", "an MPEG programme stream"),
+    (0, b"\x00\x00\x01\xb3", "an MPEG video"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an older Office document"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"\x80\x04\x95", "pickled Python objects"),
+)
 # A log may have bells, backspaces and colours.
 _TEXT = bytes({*range(7, 14), 27, *range(32, 256)})
 
@@ -223,7 +250,7 @@ def is_plain_text(head: bytes) -> bool:
 
 def foreign_name(head: bytes) -> str:
     """Say in words what a file that carnet does not read seems to be."""
-    for offset, signature, name in _FOREIGN:
+    for offset, signature, name in (*_FOREIGN, *_BINARY):
         if head[offset : offset + len(signature)] == signature:
             return name
     if not head.strip(b"\x00"):
