@@ -34,7 +34,7 @@ class Header(dict[str, Any]):
     """What a header says: `width`, `height`, `pictures`, `start` of the pixels, `top` value, `kind`, `geo`."""
 
 
-_UNDECODED = "does not decode: it is damaged, or its pixels or their compression are of a kind that carnet does not open"
+_UNDECODED = "does not decode: it is damaged, or of a depth or compression that carnet does not open"
 
 
 def is_pnm(head: bytes) -> bool:
