@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attack_table import Row, show
-from carnet.recognise.areas import M_PER_DEGREE
 from carnet.deidentify.laplace import epsilon_of, fresh_noise, remembered_noise
 from carnet.deidentify.trip_ends import USUAL_M, hidden_intervals, hidden_square
+from carnet.recognise.areas import M_PER_DEGREE
 
 Array = NDArray[np.float64]
 ORIGIN = (48.7, 9.1)

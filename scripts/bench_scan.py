@@ -2,7 +2,7 @@
 
     python scripts/bench_scan.py [FOLDER OF REAL RECORDINGS]
 
-The folder (by default `../shared/data` and its like) holds `comma2k19_rav4_first40s.mcap` and
+The folder (by default `../shared/data` beside the checkout) holds `comma2k19_rav4_first40s.mcap` and
 `nuscenes_one_keyframe.mcap`; their messages are written again and again, with later times, and pictures and points
 with bytes of their own. Without it only the small files are measured.
 """
@@ -33,7 +33,7 @@ from carnet.model.factsheet import FactSheet
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".venv-bench" / "bin" / "python"
-PLACES = (ROOT.parent / "shared" / "data", Path("/work/shared/data"))
+DATA = ROOT.parent / "shared" / "data"
 SMALL = "comma2k19_rav4_first40s.mcap"
 CAMERA = "nuscenes_one_keyframe.mcap"
 SMALL_MESSAGES = 2_000_000
@@ -219,11 +219,11 @@ def _files(line: Line, folder: Path, many: int) -> None:
 
 def bench_scan(line: Line, data: Path | None = None, files: int = FILES) -> None:
     """Measure and say."""
-    known = [data] if data is not None else [one for one in PLACES if one.is_dir()]
+    place = DATA if data is None else data
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         for name, part in ((SMALL, _small), (CAMERA, _camera)):
-            found = next((one for place in known for one in place.rglob(name)), None)
+            found = next(place.rglob(name), None) if place.is_dir() else None
             if found is None:
                 line(name, "not here: not measured")
             else:

@@ -278,3 +278,47 @@ def test_pictures_of_several_sizes_by_turns_are_not_compiled_for_again():
     for height, width in sizes:
         detector.find(np.zeros((height, width, 3), np.uint8))
     assert detector._network._compiled == before
+
+
+@pytest.mark.parametrize("make", [detectors.face_detector, detectors.plate_detector])
+@pytest.mark.parametrize("setting", ["release", "fast"])
+def test_a_network_for_every_size_finds_the_same_and_is_compiled_once(make, setting, shared):
+    plain, every = make(setting, 1), make(setting, 1, any_size=True)
+    assert plain is not every
+    found = 0
+    for path, _ in truth_images(shared, "faces")[:2] + truth_images(shared, "plates")[:2]:
+        whole = picture(path)
+        for width in (900, 650):
+            image = cv2.resize(whole, (width, round(whole.shape[0] * width / whole.shape[1])))
+            one, other = plain.find(image), every.find(image)
+            found += len(one)
+            assert len(one) == len(other)
+            for a, b in zip(one, other, strict=True):
+                assert (b.x, b.y, b.w, b.h) == pytest.approx((a.x, a.y, a.w, a.h), abs=0.5)
+    assert found
+    assert len(every._network._compiled) == 1
+
+
+def test_one_look_at_a_small_picture_finds_the_faces_that_two_find(shared):
+    two, one = detectors.face_detector("release", 1), detectors.face_detector("release", 1, any_size=True)
+    seen = 0
+    for path, boxes in truth_images(shared, "faces"):
+        whole = picture(path)
+        for x, y, w, h in boxes:
+            if min(w, h) < 20:
+                continue
+            # Cut out so that the face fills nearly all of the picture, half of it, and a fifth.
+            for room in (1.15, 2, 5):
+                side = round(max(w, h) * room)
+                left, top = max(0, round(x + w / 2 - side / 2)), max(0, round(y + h / 2 - side / 2))
+                part = whole[top : top + side, left : left + side]
+                for longest in (64, 320):
+                    factor = longest / max(part.shape[:2])
+                    if factor > 2 or max(w, h) * factor < 12:
+                        continue
+                    image = cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+                    box = [(x - left) * factor, (y - top) * factor, w * factor, h * factor]
+                    if covered(box, two.find(image)) >= FACE_COVER:
+                        seen += 1
+                        assert covered(box, one.find(image)) >= FACE_COVER, (path.name, room, longest)
+    assert seen > 50

@@ -97,6 +97,7 @@ def describe(
     hash_content: bool = False,
     sketch: bool = False,
     plugins: Sequence[str] = (),
+    threads: int = 2,
     places: Sequence[PlaceList] = (),
     day: date | None = None,
 ) -> FactSheet:
@@ -110,6 +111,7 @@ def describe(
         hash_content: put the SHA-256 of the bytes on the sheet.
         sketch: keep the shapes of tracks, without place or scale, as the fact `sketch`.
         plugins: names of foreign readers to ask about what carnet does not know; for workers.
+        threads: how many threads a detector may use.
         places: lists of sensitive places, checked; without one nothing is said of such places.
         day: the day on which the lists are asked; with `places`.
 
@@ -120,7 +122,9 @@ def describe(
     if places and day is None:
         raise InputError("lists of sensitive places are asked on a day", where="day", remedy="give today")
     make_watch = partial(_watch_for, tuple(places), day)
-    sheet = _described(source, name, companions, None, detect=detect, plugins=plugins, make_watch=make_watch)
+    sheet = _described(
+        source, name, companions, None, looks=threads if detect else 0, plugins=plugins, make_watch=make_watch
+    )
     return replace(sheet if sketch else sheet.without_sketches(), sha256=digest)
 
 
@@ -130,18 +134,21 @@ def _described(
     companions: Mapping[str, bytes],
     nesting: Nesting | None,
     *,
-    detect: bool,
+    looks: int,
     plugins: Sequence[str],
     make_watch: Callable[[], PlaceWatch | None],
 ) -> FactSheet:
-    """Make the sheet of a file, or of a member of an archive; without its digest."""
+    """Make the sheet of a file, or of a member of an archive; without its digest.
+
+    `looks` is with how many threads faces and plates are looked for; with none they are not, and neither is speech.
+    """
     length = length_of(source)
     reader = open_recording(source, name, companions=companions, plugins=plugins)
     if isinstance(reader, ArchiveReader):
         sheet = describe_archive(
             reader,
             length,
-            partial(_described, detect=detect, plugins=plugins, make_watch=make_watch),
+            partial(_described, looks=looks, plugins=plugins, make_watch=make_watch),
             companions,
             nesting,
         )
@@ -164,7 +171,7 @@ def _described(
             work[stream.number] = _start(stream, databases, watch)
     tools: dict[str, Tool] = {}
     facts = [
-        _finish(work[key], reader, detect=detect, tools=tools, notes=tuple(databases.notes), watch=watch)
+        _finish(work[key], reader, looks=looks, tools=tools, notes=tuple(databases.notes), watch=watch)
         for key in sorted(work)
         if reader.state is not ReadState.BLOCKED
     ]
@@ -313,7 +320,7 @@ def _finish(
     work: _Work,
     reader: Reader,
     *,
-    detect: bool,
+    looks: int,
     tools: dict[str, Tool],
     notes: tuple[str, ...],
     watch: PlaceWatch | None,
@@ -342,7 +349,7 @@ def _finish(
             if work.fields.note:
                 reader.lose(work.fields.note)
     elif stream.kind in {"pictures", "picture", "video"}:
-        seen, count = _look(work, reader, detect=detect)
+        seen, count = _look(work, reader, looks=looks)
         tools.update({one.name: one for one in seen.tools})
         if seen.unreadable:
             reader.lose(f"{seen.unreadable} of the pictures that were looked at do not decode")
@@ -352,7 +359,7 @@ def _finish(
         if stream.kind != "picture":
             facts["hours"] = round((work.last_ns - (work.first_ns or 0)) / _NS_PER_HOUR, 6)
     elif stream.kind == "audio":
-        heard = listen(reader, stream) if detect else Listened()
+        heard = listen(reader, stream) if looks else Listened()
         tools.update({one.name: one for one in heard.tools})
         fields, classes = (sound_class(heard),), (CABIN,)
         facts |= heard.facts
@@ -380,7 +387,7 @@ def _finish(
     )
 
 
-def _look(work: _Work, reader: Reader, *, detect: bool) -> tuple[Seen, int]:
+def _look(work: _Work, reader: Reader, *, looks: int) -> tuple[Seen, int]:
     """Decode frames spread over the stream, and look for faces and plates in them."""
     chosen: list[NDArray[Any]] = []
     unreadable = 0
@@ -407,9 +414,9 @@ def _look(work: _Work, reader: Reader, *, detect: bool) -> tuple[Seen, int]:
                 unreadable += 1
             else:
                 chosen.append(picture)
-    if not detect:
+    if not looks:
         return Seen(unreadable=unreadable), total
-    return look(chosen, total, unreadable), total
+    return look(chosen, total, unreadable, looks), total
 
 
 def _imagery(stream: Stream, seen: Seen) -> tuple[tuple[FieldClass, ...], tuple[DataClass, ...]]:

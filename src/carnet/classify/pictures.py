@@ -159,13 +159,17 @@ def _raw_picture(value: Any) -> NDArray[Any]:
     return picture if turn is None else cv2.cvtColor(picture, turn)
 
 
-def look(pictures: list[NDArray[Any]], total: int, unreadable: int) -> Seen:
+def look(pictures: list[NDArray[Any]], total: int, unreadable: int, threads: int) -> Seen:
     """Find and measure faces and plates.
+
+    Networks are compiled once for pictures of every size: folders hold many sizes, and a compilation takes longer
+    than a look.
 
     Args:
         pictures: H x W x 3, BGR: those that were chosen and decoded.
         total: how many pictures the stream has.
         unreadable: how many of the chosen did not decode.
+        threads: how many threads a detector may use.
     """
     seen = Seen(unreadable=unreadable)
     if not pictures:
@@ -176,7 +180,10 @@ def look(pictures: list[NDArray[Any]], total: int, unreadable: int) -> Seen:
         # Few pictures are looked at as closely as the detectors can; many by sample and more quickly.
         closely = total <= _FEW
         setting: Literal["release", "fast"] = "release" if closely else "fast"
-        detectors = (("faces", face_detector(setting)), ("plates", plate_detector(setting)))
+        detectors = (
+            ("faces", face_detector(setting, threads, any_size=True)),
+            ("plates", plate_detector(setting, threads, any_size=True)),
+        )
     except MissingExtraError:
         seen.because = ("contents: not looked at, carnet[vision] is not installed",)
         return seen

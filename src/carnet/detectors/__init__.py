@@ -51,13 +51,17 @@ def _need_vision() -> None:
 
 
 @cache
-def face_detector(setting: FaceSetting = "release", threads: int = DEFAULT_THREADS) -> Detector:
+def face_detector(
+    setting: FaceSetting = "release", threads: int = DEFAULT_THREADS, *, any_size: bool = False
+) -> Detector:
     """Give the detector that masks faces (CenterFace).
 
     Args:
         setting: `release` looks for the smallest faces; `video` enlarges less, since frames help one another; `fast`
             finds those of 12 px and more at 1280 wide.
         threads: how many threads a call may use.
+        any_size: for many pictures of many sizes, as a scan meets them: the network is compiled once for every size,
+            and a picture of at most 320 pixels is looked at once, since a second look finds nothing more in it.
 
     Raises:
         DetectorError: the weights are not the ones on the list.
@@ -66,16 +70,18 @@ def face_detector(setting: FaceSetting = "release", threads: int = DEFAULT_THREA
     _need_vision()
     from carnet.detectors.faces import FaceDetector
 
-    return FaceDetector(setting, threads)
+    return FaceDetector(setting, threads, any_size=any_size)
 
 
 @cache
-def plate_detector(setting: Setting = "release", threads: int = DEFAULT_THREADS) -> Detector:
+def plate_detector(
+    setting: Setting = "release", threads: int = DEFAULT_THREADS, *, any_size: bool = False
+) -> Detector:
     """Give the detector that masks number plates (CLP); arguments and errors as for `face_detector`."""
     _need_vision()
     from carnet.detectors.plates import PlateDetector
 
-    return PlateDetector(setting, threads)
+    return PlateDetector(setting, threads, any_size=any_size)
 
 
 @cache

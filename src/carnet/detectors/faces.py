@@ -40,6 +40,13 @@ _SCALES: dict[FaceSetting, tuple[tuple[_Scale, ...], float, float]] = {
 }
 """Scales, the threshold, and the one for small faces, where a false alarm costs little of the picture."""
 
+_WHOLE = 640
+"""Long side of an input that shows the largest face and the smallest at once: a second, smaller look adds none.
+
+Measured with `any_size` on labelled faces cut out at 64, 160 and 320 pixels, 8 to 235 pixels high: one look and two
+find the same 655 of 660, and one has fewer false alarms.
+"""
+
 _SMALL, _SMALL_SHARE = 32, 1 / 40
 """Pixels up to which a face is small, and share of the picture's longer side."""
 
@@ -47,9 +54,12 @@ _SMALL, _SMALL_SHARE = 32, 1 / 40
 class FaceDetector:
     """CenterFace at one or two scales."""
 
-    def __init__(self, setting: FaceSetting = "release", threads: int = DEFAULT_THREADS) -> None:
+    def __init__(
+        self, setting: FaceSetting = "release", threads: int = DEFAULT_THREADS, *, any_size: bool = False
+    ) -> None:
         weights = load_weights("centerface_int8.onnx")
-        self._network = Network(weights, threads, Scaling(red_first=True))
+        self._network = Network(weights, threads, Scaling(red_first=True), any_size=any_size)
+        self._once = any_size
         self._scales, self._sure, self._threshold = _SCALES[setting]
         self.tool = Tool(f"centerface-{setting}", weights.version, weights.digest, self._threshold)
 
@@ -64,6 +74,8 @@ class FaceDetector:
         """
         height, width = image.shape[:2]
         factors = sorted({min(one.up, one.longest / max(width, height)) for one in self._scales})
+        if self._once and factors[-1] * max(width, height) <= _WHOLE:
+            factors = factors[-1:]
         passes = [self._at(image, factor) for factor in factors]
         small = min(_SMALL, max(width, height) * _SMALL_SHARE)
         found = best_boxes(passes, _OVERLAP, width, height)

@@ -25,6 +25,7 @@ DEFAULT_THREADS = 2
 # Compiling takes several times as long as looking, and memory goes with the pixels of the input.
 _COMPILED_AT_ONCE, _PIXELS_AT_ONCE = 16, 14_000_000
 _LARGE = 512
+_LAYERS_KEPT = 500
 _REMEDY = "install carnet anew; the weights are part of the package and are not fetched at run time"
 
 
@@ -101,9 +102,15 @@ def input_size(width: float, height: float) -> tuple[int, int]:
 
 
 class Network:
-    """A network that is compiled once for each shape of its input, and keeps the last few of them."""
+    """A network that is compiled once for each shape of its input, and keeps the last few of them.
 
-    def __init__(self, weights: Weights, threads: int, scaling: Scaling | None = None) -> None:
+    Or once for inputs of every size: that is a little slower for each look, and needs no second's wait for each new
+    size. Its outputs differ by what rounding to 16 bits makes of another order of sums.
+    """
+
+    def __init__(
+        self, weights: Weights, threads: int, scaling: Scaling | None = None, *, any_size: bool = False
+    ) -> None:
         """Read the network.
 
         Args:
@@ -111,6 +118,7 @@ class Network:
             threads: how many threads one call may use.
             scaling: given for a network of 1 x 3 x H x W that is shown pictures (H x W x 3, 8 bits,
                 blue-green-red); without it a call takes the network's own input.
+            any_size: compile once for pictures of every size; only with `scaling`.
 
         Raises:
             DetectorError: OpenVINO cannot read the weights.
@@ -124,6 +132,7 @@ class Network:
             ) from error
         self._openvino, self._core = openvino, openvino.Core()
         self._weights, self._scaling = weights, scaling
+        self._any_size = any_size and scaling is not None
         self._settings = {
             "INFERENCE_NUM_THREADS": max(1, threads),
             "NUM_STREAMS": 1,
@@ -133,6 +142,9 @@ class Network:
             # Pinned threads of several workers would all sit on the same core.
             "ENABLE_CPU_PINNING": False,
         }
+        if self._any_size:
+            # What is kept for each size met before goes with its pixels: for the last few sizes, not for thousands.
+            self._settings["CPU_RUNTIME_CACHE_CAPACITY"] = _LAYERS_KEPT
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._read()
 
@@ -144,7 +156,7 @@ class Network:
         if self._scaling is None:
             model.reshape(list(shape))
             return model
-        model.reshape([1, 3, *shape[:2]])
+        model.reshape([1, 3, -1, -1] if self._any_size else [1, 3, *shape[:2]])
         from openvino.preprocess import ColorFormat, PrePostProcessor
 
         steps = PrePostProcessor(model)
@@ -160,17 +172,18 @@ class Network:
 
     def __call__(self, blob: NDArray[Any]) -> list[NDArray[np.float32]]:
         """Give the outputs, in the network's own order, for one input, or one picture."""
-        request = self._compiled.get(blob.shape)
+        shape = () if self._any_size else blob.shape
+        request = self._compiled.get(shape)
         if request is None:
             model = self._shaped(blob.shape)
             request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
-            self._compiled[blob.shape] = request
+            self._compiled[shape] = request
             while len(self._compiled) > 1 and (
                 len(self._compiled) > _COMPILED_AT_ONCE
                 or sum(map(math.prod, self._compiled)) > 3 * _PIXELS_AT_ONCE
             ):
                 self._compiled.popitem(last=False)
-        self._compiled.move_to_end(blob.shape)
+        self._compiled.move_to_end(shape)
         given = np.ascontiguousarray(blob if self._scaling is None else blob[None])
         result = request.infer({0: given}, share_inputs=True)
         return [np.array(result[index], dtype=np.float32) for index in range(len(result))]

@@ -47,9 +47,11 @@ def _priors(width: int, height: int) -> NDArray[np.float32]:
 class PlateDetector:
     """CLP at one or three scales."""
 
-    def __init__(self, setting: Setting = "release", threads: int = DEFAULT_THREADS) -> None:
+    def __init__(
+        self, setting: Setting = "release", threads: int = DEFAULT_THREADS, *, any_size: bool = False
+    ) -> None:
         weights = load_weights("clp_det.onnx")
-        self._network = Network(weights, threads, Scaling(_MEAN))
+        self._network = Network(weights, threads, Scaling(_MEAN), any_size=any_size)
         self._long_sides, self._threshold = _LONG_SIDES[setting]
         self.tool = Tool(f"clp-{setting}", weights.version, weights.digest, self._threshold)
 

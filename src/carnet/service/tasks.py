@@ -32,8 +32,8 @@ def _companions(parameters: Mapping[str, Any]) -> dict[str, bytes]:
 def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
     """Make a fact sheet.
 
-    Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch`, `plugins`, `places` (lists, checked, each as
-    its JSON text) with `day`.
+    Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch`, `plugins`, `threads`,
+    `places` (lists, checked, each as its JSON text) with `day`.
     """
     from carnet.classify.describe import describe as look
 
@@ -46,6 +46,7 @@ def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], pr
         hash_content=bool(parameters.get("hash_content", False)),
         sketch=bool(parameters.get("sketch", False)),
         plugins=tuple(str(one) for one in parameters.get("plugins", ())),
+        threads=int(parameters.get("threads", 2)),
         places=tuple(_place_list(str(one)) for one in parameters.get("places", ())),
         day=date.fromisoformat(parameters["day"]) if parameters.get("places") else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import queue
 import stat
 import sys
@@ -49,6 +50,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 AT_ONCE = 2
 """Files looked at at the same time, each in a worker process."""
 
+# Of each worker's detectors: threads of two workers on one core wait for one another.
+_THREADS = max(1, (os.cpu_count() or 1) // AT_ONCE)
 LARGEST_COMPANION = 16 * 1024 * 1024
 _QUIET_SECONDS = 2.0
 _MANY_FILES = 500
@@ -61,7 +64,9 @@ class Scanner:
     """Describes files in worker processes, a few at a time; a file that kills its worker is blocked, no more."""
 
     def __init__(self, plugins: Sequence[str] = (), places: Places | None = None) -> None:
-        self._always = {"plugins": list(plugins)} | ({} if places is None else places.parameters())
+        self._always = {"plugins": list(plugins), "threads": _THREADS} | (
+            {} if places is None else places.parameters()
+        )
         self._idle: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         for _ in range(AT_ONCE):
