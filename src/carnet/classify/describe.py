@@ -8,7 +8,7 @@ the sheet: coordinates become length and countries, faces a size, numbers the me
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -17,22 +17,23 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from carnet.classify.archives import Nesting, describe_archive
 from carnet.classify.canbus import CanBus
+from carnet.classify.companions import Databases
 from carnet.classify.messages import MessageStream
 from carnet.classify.pictures import Seen, Spread, look, picture_of, stands_alone
 from carnet.classify.schemas import is_known
 from carnet.classify.sound import CABIN, Listened, listen, sound_class
 from carnet.classify.tables import TableStream
 from carnet.classify.track import Track
-from carnet.errors import InputError, MissingExtraError, UnreadableError
+from carnet.classify.wishes import Wishes
+from carnet.errors import InputError, UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.archive_read import ArchiveReader
 from carnet.formats.can import frame_of_message
-from carnet.formats.can_databases import database_form, load_database
 from carnet.formats.mcap_read import McapReader
 from carnet.formats.picture import decode_picture
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
 from carnet.formats.runs import Run
-from carnet.formats.sniff import HEAD_BYTES, length_of
+from carnet.formats.sniff import length_of
 from carnet.model.factsheet import (
     Certainty,
     FactSheet,
@@ -51,6 +52,7 @@ from carnet.recognise.text import Hit, recognise, recognise_bytes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from carnet.classify.foreign import Foreign
     from carnet.classify.places import PlaceWatch
 
 _UNKNOWN = DataClass("unknown")
@@ -88,6 +90,17 @@ class _Work:
         return fields is not None and not fields.readable and not is_known(self.stream.schema)
 
 
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """What a file's streams are looked at with."""
+
+    reader: Reader
+    looks: int
+    databases: Databases
+    watch: PlaceWatch | None
+    foreign: Foreign | None
+
+
 def describe(
     source: BinaryIO,
     *,
@@ -98,6 +111,7 @@ def describe(
     sketch: bool = False,
     plugins: Sequence[str] = (),
     threads: int = 2,
+    classes: Collection[str] = (),
     places: Sequence[PlaceList] = (),
     day: date | None = None,
 ) -> FactSheet:
@@ -110,7 +124,9 @@ def describe(
         detect: look for faces and plates in frames, and for speech in sound.
         hash_content: put the SHA-256 of the bytes on the sheet.
         sketch: keep the shapes of tracks, without place or scale, as the fact `sketch`.
-        plugins: names of foreign readers to ask about what carnet does not know; for workers.
+        plugins: names of what others wrote: readers are asked about what carnet does not know, recognisers and
+            detectors about every text and picture that is looked at; for workers.
+        classes: of data that law names: what recognisers and detectors of others may find.
         threads: how many threads a detector may use.
         places: lists of sensitive places, checked; without one nothing is said of such places.
         day: the day on which the lists are asked; with `places`.
@@ -121,40 +137,43 @@ def describe(
     digest = _digest(source) if hash_content else None
     if places and day is None:
         raise InputError("lists of sensitive places are asked on a day", where="day", remedy="give today")
-    make_watch = partial(_watch_for, tuple(places), day)
-    sheet = _described(
-        source, name, companions, None, looks=threads if detect else 0, plugins=plugins, make_watch=make_watch
-    )
+    wishes = Wishes(threads if detect else 0, tuple(plugins), frozenset(classes), tuple(places), day)
+    sheet = _described(source, name, companions, None, wishes=wishes)
     return replace(sheet if sketch else sheet.without_sketches(), sha256=digest)
 
 
 def _described(
+    source: BinaryIO, name: str, companions: Mapping[str, bytes], nesting: Nesting | None, *, wishes: Wishes
+) -> FactSheet:
+    """Make the sheet of a file, or of a member of an archive; without its digest."""
+    foreign = wishes.foreign()
+    if foreign is None:
+        return _looked_at(source, name, companions, nesting, wishes, None)
+    with foreign.listening():
+        sheet = _looked_at(source, name, companions, nesting, wishes, foreign)
+    sheet = replace(sheet, tools=(*sheet.tools, *foreign.tools))
+    if foreign.reason is None:
+        return sheet
+    reason = "; ".join(one for one in (sheet.reason, foreign.reason) if one)
+    return replace(sheet, state=ReadState.BLOCKED, reason=reason, streams=())
+
+
+def _looked_at(
     source: BinaryIO,
     name: str,
     companions: Mapping[str, bytes],
     nesting: Nesting | None,
-    *,
-    looks: int,
-    plugins: Sequence[str],
-    make_watch: Callable[[], PlaceWatch | None],
+    wishes: Wishes,
+    foreign: Foreign | None,
 ) -> FactSheet:
-    """Make the sheet of a file, or of a member of an archive; without its digest.
-
-    `looks` is with how many threads faces and plates are looked for; with none they are not, and neither is speech.
-    """
     length = length_of(source)
-    reader = open_recording(source, name, companions=companions, plugins=plugins)
+    reader = open_recording(source, name, companions=companions, plugins=wishes.plugins)
     if isinstance(reader, ArchiveReader):
-        sheet = describe_archive(
-            reader,
-            length,
-            partial(_described, looks=looks, plugins=plugins, make_watch=make_watch),
-            companions,
-            nesting,
-        )
+        sheet = describe_archive(reader, length, partial(_described, wishes=wishes), companions, nesting)
         return replace(sheet, outside=(*_outside(name, reader, [], {}), *sheet.outside))
-    databases = _Databases(companions)
-    watch = make_watch()
+    databases = Databases(companions)
+    watch = wishes.watch()
+    looking = _Looking(reader, wishes.looks, databases, watch, foreign)
     work: dict[int, _Work] = {}
     for some in reader.runs() if isinstance(reader, McapReader) else reader.messages():
         key = some.stream.number
@@ -171,9 +190,7 @@ def _described(
             work[stream.number] = _start(stream, databases, watch)
     tools: dict[str, Tool] = {}
     facts = [
-        _finish(work[key], reader, looks=looks, tools=tools, notes=tuple(databases.notes), watch=watch)
-        for key in sorted(work)
-        if reader.state is not ReadState.BLOCKED
+        _finish(work[key], looking, tools) for key in sorted(work) if reader.state is not ReadState.BLOCKED
     ]
     if facts and all(work[key].is_closed for key in work):
         reader.block(
@@ -212,46 +229,6 @@ def _digest(source: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-class _Databases:
-    """The databases among the companions, loaded when the first bus asks for them."""
-
-    def __init__(self, companions: Mapping[str, bytes]) -> None:
-        self._companions = companions
-        self._loaded: tuple[Any, ...] | None = None
-        self.notes: list[str] = []
-
-    @property
-    def loaded(self) -> tuple[Any, ...]:
-        """Those that load; `notes` says which do not."""
-        if self._loaded is None:
-            found = []
-            for data in (self._companions[name] for name in sorted(self._companions)):
-                if database_form(data[:HEAD_BYTES]) is None:
-                    continue
-                try:
-                    found.append(load_database(data))
-                except UnreadableError as error:
-                    self.notes.append(
-                        f"can: a database beside it does not load ({error.where or 'place unknown'})"
-                    )
-                except ImportError as error:
-                    raise MissingExtraError(
-                        f"reading a CAN database needs the library {error.name}",
-                        remedy="pip install 'carnet[recordings]'",
-                    ) from error
-            self._loaded = tuple(found)
-        return self._loaded
-
-
-def _watch_for(places: tuple[PlaceList, ...], day: date | None) -> PlaceWatch | None:
-    """Make what looks at a file's positions, where somebody gave a list; it needs NumPy."""
-    if not places or day is None:
-        return None
-    from carnet.classify.places import PlaceWatch
-
-    return PlaceWatch(places, day)
-
-
 def _time_of(some: Message | Run) -> tuple[int, int]:
     """Give the first and last time of what is taken at once, in ns."""
     if isinstance(some, Run):
@@ -259,7 +236,7 @@ def _time_of(some: Message | Run) -> tuple[int, int]:
     return some.log_time_ns, some.publish_time_ns if some.rows > 1 else some.log_time_ns
 
 
-def _start(stream: Stream, databases: _Databases, watch: PlaceWatch | None) -> _Work:
+def _start(stream: Stream, databases: Databases, watch: PlaceWatch | None) -> _Work:
     work = _Work(stream)
     make_track: Callable[[], Track] = Track
     if watch is not None:
@@ -316,15 +293,9 @@ def _take_run(work: _Work, run: Run) -> None:
         work.fields.add_run(run)
 
 
-def _finish(
-    work: _Work,
-    reader: Reader,
-    *,
-    looks: int,
-    tools: dict[str, Tool],
-    notes: tuple[str, ...],
-    watch: PlaceWatch | None,
-) -> StreamFacts:
+def _finish(work: _Work, looking: _Looking, tools: dict[str, Tool]) -> StreamFacts:
+    reader, looks, watch = looking.reader, looking.looks, looking.watch
+    notes = tuple(looking.databases.notes)
     stream = work.stream
     if watch is not None:
         # What is a position by its values is found at the end: its time is that of the whole stream.
@@ -349,7 +320,7 @@ def _finish(
             if work.fields.note:
                 reader.lose(work.fields.note)
     elif stream.kind in {"pictures", "picture", "video"}:
-        seen, count = _look(work, reader, looks=looks)
+        seen, count = _look(work, looking)
         tools.update({one.name: one for one in seen.tools})
         if seen.unreadable:
             reader.lose(f"{seen.unreadable} of the pictures that were looked at do not decode")
@@ -387,8 +358,9 @@ def _finish(
     )
 
 
-def _look(work: _Work, reader: Reader, *, looks: int) -> tuple[Seen, int]:
+def _look(work: _Work, looking: _Looking) -> tuple[Seen, int]:
     """Decode frames spread over the stream, and look for faces and plates in them."""
+    reader = looking.reader
     chosen: list[NDArray[Any]] = []
     unreadable = 0
     total = work.count
@@ -414,9 +386,12 @@ def _look(work: _Work, reader: Reader, *, looks: int) -> tuple[Seen, int]:
                 unreadable += 1
             else:
                 chosen.append(picture)
-    if not looks:
+    if not looking.looks:
         return Seen(unreadable=unreadable), total
-    return look(chosen, total, unreadable, looks), total
+    seen = look(chosen, total, unreadable, looking.looks)
+    if looking.foreign is not None:
+        looking.foreign.look(chosen, seen)
+    return seen, total
 
 
 def _imagery(stream: Stream, seen: Seen) -> tuple[tuple[FieldClass, ...], tuple[DataClass, ...]]:
@@ -426,7 +401,9 @@ def _imagery(stream: Stream, seen: Seen) -> tuple[tuple[FieldClass, ...], tuple[
     if named is not None and named.data.startswith("image."):
         because.append(named.rule)
     certainty = Certainty.LIKELY if stream.kind == "picture" else Certainty.CERTAIN
-    return (FieldClass("data", data, certainty, (*because, *seen.because)),), (data,)
+    fields = [FieldClass("data", data, certainty, (*because, *seen.because))]
+    fields += [FieldClass("data", one, Certainty.LIKELY, (rule,)) for one, rule in seen.classes.items()]
+    return tuple(fields), tuple(one.data for one in fields)
 
 
 def _shown(name: str | None, instead: str) -> str:

@@ -280,11 +280,11 @@ class MessageStream:
         fields: list[FieldClass] = []
         for path in self._paths:
             fields.extend(
-                FieldClass(self._shown(path), hit.data, Certainty.CERTAIN, (hit.rule,))
+                FieldClass(self._shown(path), hit.data, hit.certainty, (hit.rule,))
                 for hit in self._hits.get(path, ())
             )
             fields.extend(
-                FieldClass(self._shown(path), hit.data, Certainty.CERTAIN, (hit.rule,))
+                FieldClass(self._shown(path), hit.data, hit.certainty, (hit.rule,))
                 for hit in self._said.get(path, ())
             )
             if not self._is_frame(path) and (path not in self._said or path in self._unsaid):

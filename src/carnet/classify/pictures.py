@@ -22,6 +22,7 @@ from carnet.formats.raster import MOST_PIXELS
 from carnet.formats.reader import Message
 from carnet.formats.video_stream import StreamDecoder, codec_of, content_of, is_byte_stream
 from carnet.model.factsheet import FactValue, Tool
+from carnet.model.ids import DataClass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +64,8 @@ class Seen:
     tools: tuple[Tool, ...] = ()
     because: tuple[str, ...] = ()
     unreadable: int = 0
+    classes: dict[DataClass, str] = field(default_factory=dict)
+    """Classes that detectors of others found, and the rule of each."""
 
 
 def form_of(data: bytes | memoryview[int]) -> str | None:

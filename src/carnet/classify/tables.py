@@ -232,7 +232,7 @@ class TableStream:
         fields: list[FieldClass] = []
         for path, column in self._columns.items():
             shown = "(name withheld)" if recognise(path) else path
-            fields.extend(FieldClass(shown, hit.data, Certainty.CERTAIN, (hit.rule,)) for hit in column.hits)
+            fields.extend(FieldClass(shown, hit.data, hit.certainty, (hit.rule,)) for hit in column.hits)
             fields.append(self._field(path, shown, column, tracks.get(path), lidar))
         classes = {one.data for one in fields}
         facts: dict[str, FactValue] = {}

@@ -20,6 +20,10 @@ from carnet.formats.reader import BlockedReader, Message, OutsideText, Reader, S
 from carnet.model.factsheet import ReadState
 
 GROUP = "carnet.readers"
+RECOGNISERS, DETECTORS = "carnet.recognisers", "carnet.detectors"
+GROUPS = (GROUP, RECOGNISERS, DETECTORS)
+"""What a plug-in can be; recognisers and detectors are asked in `carnet.classify.foreign`."""
+
 SECONDS = 300.0
 """How long a plug-in may take over one file; what cannot be interrupted ends with its worker."""
 
@@ -31,11 +35,11 @@ class OutOfTimeError(BaseException):
 def check_installed(names: Sequence[str]) -> None:
     """Raise `InputError` for a plug-in that is not there, or there twice; nothing of it is loaded."""
     for name in names:
-        found = tuple(entry_points(group=GROUP, name=name))
-        if len(found) != 1:
+        found = [len(entry_points(group=group, name=name)) for group in GROUPS]
+        if not any(found) or max(found) > 1:
             raise InputError(
                 "no plug-in of this name is installed"
-                if not found
+                if not any(found)
                 else "two packages bring a plug-in of this name",
                 where=f"--plugin {name[:60]}",
                 remedy="install its package beside carnet, once",
@@ -59,8 +63,11 @@ def open_with(
     """
     for one in names:
         try:
-            with _timed(seconds):
-                (point,) = entry_points(group=GROUP, name=one)
+            with timed(seconds):
+                points = tuple(entry_points(group=GROUP, name=one))
+                if not points:
+                    continue  # a recogniser or a detector
+                (point,) = points
                 plugin: Any = point.load()
                 takes = plugin.takes(head)
                 if not isinstance(takes, bool):
@@ -132,7 +139,7 @@ class _Guarded(Reader):
 
     @contextmanager
     def _on_time(self) -> Iterator[None]:
-        with _timed(self._left) as left:
+        with timed(self._left) as left:
             yield
         self._left = left()
 
@@ -148,7 +155,7 @@ def _is_whole(message: Any) -> bool:
 
 
 @contextmanager
-def _timed(seconds: float) -> Iterator[Any]:
+def timed(seconds: float) -> Iterator[Any]:
     """Raise `OutOfTimeError` in what runs longer; gives what tells the seconds that are left."""
     if seconds <= 0:
         raise OutOfTimeError

@@ -13,9 +13,11 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
+from carnet.model.factsheet import Certainty
 from carnet.model.ids import DataClass
 
 LONGEST_TEXT = 1024 * 1024
@@ -132,6 +134,27 @@ class Hit:
 
     data: DataClass
     rule: str
+
+    @property
+    def certainty(self) -> Certainty:
+        """How sure it is: what a plug-in says is likely."""
+        return Certainty.LIKELY if self.rule.startswith(PLUGIN) else Certainty.CERTAIN
+
+
+PLUGIN = "plugin:"
+"""What the rule of a finding begins with that others made."""
+
+_others: list[Callable[[str], tuple[Hit, ...]] | None] = [None]
+
+
+@contextmanager
+def beside(find: Callable[[str], tuple[Hit, ...]] | None) -> Iterator[None]:
+    """Let somebody else look at every text too, until this ends; what is found is added. None: nobody."""
+    _others.append(find)
+    try:
+        yield
+    finally:
+        _others.pop()
 
 
 def vin_check_digit_holds(vin: str) -> bool:
@@ -358,10 +381,15 @@ def recognise(text: str) -> tuple[Hit, ...]:
     Args:
         text: any text; only its first `LONGEST_TEXT` characters are looked at.
     """
+    find = _others[-1]
     if len(text) > _SHORT:
-        return _recognised(text[:LONGEST_TEXT])
-    # A number of a few digits is in no rule, and the same names and words come again and again.
-    return () if _PLAIN_NUMBER.fullmatch(text) else _recognised_before(text)
+        hits = _recognised(text[:LONGEST_TEXT])
+    elif _PLAIN_NUMBER.fullmatch(text):
+        # A number of a few digits is in no rule, and the same names and words come again and again.
+        return ()
+    else:
+        hits = _recognised_before(text)
+    return hits if find is None or not text else (*hits, *find(text[:LONGEST_TEXT]))
 
 
 @lru_cache(maxsize=8192)

@@ -32,8 +32,8 @@ def _companions(parameters: Mapping[str, Any]) -> dict[str, bytes]:
 def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
     """Make a fact sheet.
 
-    Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch`, `plugins`, `threads`,
-    `places` (lists, checked, each as its JSON text) with `day`.
+    Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch`, `threads`, `plugins` with the `classes` that
+    they may find, `places` (lists, checked, each as its JSON text) with `day`.
     """
     from carnet.classify.describe import describe as look
 
@@ -47,6 +47,7 @@ def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], pr
         sketch=bool(parameters.get("sketch", False)),
         plugins=tuple(str(one) for one in parameters.get("plugins", ())),
         threads=int(parameters.get("threads", 2)),
+        classes=frozenset(str(one) for one in parameters.get("classes", ())),
         places=tuple(_place_list(str(one)) for one in parameters.get("places", ())),
         day=date.fromisoformat(parameters["day"]) if parameters.get("places") else None,
     )

@@ -64,9 +64,11 @@ class Scanner:
     """Describes files in worker processes, a few at a time; a file that kills its worker is blocked, no more."""
 
     def __init__(self, plugins: Sequence[str] = (), places: Places | None = None) -> None:
-        self._always = {"plugins": list(plugins), "threads": _THREADS} | (
-            {} if places is None else places.parameters()
-        )
+        self._always: dict[str, Any] = {"plugins": list(plugins), "threads": _THREADS}
+        if plugins:
+            self._always |= _classes()
+        if places is not None:
+            self._always |= places.parameters()
         self._idle: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
         self._workers: list[Worker] = []
         for _ in range(AT_ONCE):
@@ -174,6 +176,13 @@ class Scanner:
         """End the workers."""
         for worker in self._workers:
             worker.close()
+
+
+def _classes() -> dict[str, Any]:
+    """Give the classes of data that plug-ins may find: workers cannot read the lawbook."""
+    from carnet.law.lawbook import load_lawbook
+
+    return {"classes": sorted(load_lawbook(kept=True).vocabulary.classes)}
 
 
 def _small(path: Path) -> bytes | None:
@@ -358,7 +367,9 @@ def scan(
         Path | None,
         typer.Option("--template-corrections", metavar="FILE", help="Write what is unknown, to fill in."),
     ] = None,
-    plugin: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Also read with this.")] = None,
+    plugin: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Also read, or look, with this.")
+    ] = None,
     places: Annotated[
         list[Path] | None,
         typer.Option("--places", metavar="FILE", help="A signed list of sensitive places to look for."),
