@@ -3,8 +3,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from carnet.recognise import places
+from carnet.recognise.places import MARGIN_KM, country_at, outlines
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,45 @@ def test_changed_outlines_are_refused(monkeypatch):
     monkeypatch.undo()
     places._rings.cache_clear()
     assert places.country_at(50.1109, 8.6821) == "DE"
+
+
+def beside_every_edge(latitude, longitude):
+    """The same answer, asked of every edge of every ring."""
+    kx, ky = math.cos(math.radians(latitude)) * 111.195, 111.195
+    within, near = {}, set()
+    for ring in outlines():
+        west, south, east, north = ring.box
+        dy = MARGIN_KM / ky
+        dx = dy / max(0.01, math.cos(math.radians(latitude)))
+        if not (west - dx <= longitude <= east + dx and south - dy <= latitude <= north + dy):
+            continue
+        crossings, close = 0, False
+        for (x0, y0), (x1, y1) in zip((ring.points[-1], *ring.points), ring.points, strict=False):
+            if (y0 > latitude) != (y1 > latitude):
+                crossings += longitude < (x1 - x0) * (latitude - y0) / (y1 - y0) + x0
+            ax, ay = (x0 - longitude) * kx, (y0 - latitude) * ky
+            ex, ey = (x1 - x0) * kx, (y1 - y0) * ky
+            long = ex * ex + ey * ey
+            share = 0.0 if long == 0 else max(0.0, min(1.0, -(ax * ex + ay * ey) / long))
+            close = close or math.hypot(ax + share * ex, ay + share * ey) <= MARGIN_KM
+        within[ring.code] = within.get(ring.code, 0) + crossings % 2
+        near |= {ring.code} if close else set()
+    found = {code for code, count in within.items() if count % 2} | near
+    return found.pop() if len(found) == 1 else None
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(
+        st.tuples(st.floats(-90, 90), st.floats(-180, 180)),
+        st.tuples(st.floats(46, 49), st.floats(5, 14)),
+        st.builds(
+            lambda corner, a, b: (corner[1] + a, corner[0] + b),
+            st.sampled_from(sorted({one for ring in outlines() for one in ring.points})),
+            st.floats(-0.15, 0.15),
+            st.floats(-0.15, 0.15),
+        ).filter(lambda place: abs(place[0]) <= 90 and abs(place[1]) <= 180),
+    )
+)
+def test_the_edges_near_a_point_say_what_all_of_them_say(place):
+    assert country_at(*place) == beside_every_edge(*place)

@@ -21,6 +21,8 @@ from carnet.model.ids import Country
 MARGIN_KM = 10.0
 DATA_SHA256 = "c44d2c63c916c3ceacf786bc134176f25f0094bf864b35ab28ad774c6509abea"
 _KM_PER_DEGREE = 111.195
+# Bands of a quarter of a degree.
+_BAND = 4
 _MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
 
 
@@ -67,29 +69,48 @@ def outlines() -> tuple[Outline, ...]:
     return _rings()
 
 
-def _inside(ring: tuple[tuple[float, float], ...], x: float, y: float) -> bool:
+Edge = tuple[float, float, float, float]
+
+
+@cache
+def _bands() -> tuple[dict[int, list[Edge]], ...]:
+    """Give the edges of every ring by the bands of latitude that they touch: a point asks only those near it."""
+    made = []
+    for ring in _rings():
+        bands: dict[int, list[Edge]] = {}
+        x0, y0 = ring.points[-1]
+        for x1, y1 in ring.points:
+            for band in range(math.floor(min(y0, y1) * _BAND), math.floor(max(y0, y1) * _BAND) + 1):
+                bands.setdefault(band, []).append((x0, y0, x1, y1))
+            x0, y0 = x1, y1
+        made.append(bands)
+    return tuple(made)
+
+
+def _inside(bands: dict[int, list[Edge]], x: float, y: float) -> bool:
     inside = False
-    x0, y0 = ring[-1]
-    for x1, y1 in ring:
+    for x0, y0, x1, y1 in bands.get(math.floor(y * _BAND), ()):
         if (y0 > y) != (y1 > y) and x < (x1 - x0) * (y - y0) / (y1 - y0) + x0:
             inside = not inside
-        x0, y0 = x1, y1
     return inside
 
 
-def _near(ring: tuple[tuple[float, float], ...], x: float, y: float) -> bool:
+def _near(bands: dict[int, list[Edge]], x: float, y: float) -> bool:
     """Say whether an edge of the ring is within the margin, on a plane about the point."""
     kx = math.cos(math.radians(y)) * _KM_PER_DEGREE
     ky = _KM_PER_DEGREE
-    ax, ay = (ring[-1][0] - x) * kx, (ring[-1][1] - y) * ky
-    for px, py in ring:
-        bx, by = (px - x) * kx, (py - y) * ky
-        dx, dy = bx - ax, by - ay
-        length = dx * dx + dy * dy
-        share = 0.0 if length == 0 else max(0.0, min(1.0, -(ax * dx + ay * dy) / length))
-        if math.hypot(ax + share * dx, ay + share * dy) <= MARGIN_KM:
-            return True
-        ax, ay = bx, by
+    reach = MARGIN_KM / ky
+    for band in range(math.floor((y - reach) * _BAND), math.floor((y + reach) * _BAND) + 1):
+        for x0, y0, x1, y1 in bands.get(band, ()):
+            ax, ay = (x0 - x) * kx, (y0 - y) * ky
+            bx, by = (x1 - x) * kx, (y1 - y) * ky
+            if (ax > MARGIN_KM and bx > MARGIN_KM) or (ax < -MARGIN_KM and bx < -MARGIN_KM):
+                continue
+            dx, dy = bx - ax, by - ay
+            length = dx * dx + dy * dy
+            share = 0.0 if length == 0 else max(0.0, min(1.0, -(ax * dx + ay * dy) / length))
+            if math.hypot(ax + share * dx, ay + share * dy) <= MARGIN_KM:
+                return True
     return False
 
 
@@ -105,12 +126,12 @@ def country_at(latitude: float, longitude: float) -> Country | None:
     dx = dy / max(0.01, math.cos(math.radians(latitude)))
     within: dict[str | None, int] = {}
     near: set[str | None] = set()
-    for ring in _rings():
+    for ring, bands in zip(_rings(), _bands(), strict=True):
         west, south, east, north = ring.box
         if west - dx <= longitude <= east + dx and south - dy <= latitude <= north + dy:
-            if _inside(ring.points, longitude, latitude):
+            if _inside(bands, longitude, latitude):
                 within[ring.code] = within.get(ring.code, 0) + 1
-            if _near(ring.points, longitude, latitude):
+            if _near(bands, longitude, latitude):
                 near.add(ring.code)
     # An even count is a hole: a country that lies within another.
     candidates = {code for code, count in within.items() if count % 2} | near
