@@ -141,6 +141,7 @@ def _child() -> None:
         for name in (
             "can_asc",
             "can_blf",
+            "can_console",
             "can_csv",
             "can_trc",
             "can",

@@ -239,6 +239,103 @@ def container(inside: bytes, *, plain: int | None = None) -> bytes:
 FRAME = thing(1, struct.pack("<HBBL8s", 1, 0, 8, 0x123, b"12345678"))
 
 
+VIN_PARTS = [
+    b"10 14 49 02 01 57 56 57",
+    b"21 5A 5A 5A 31 4A 5A 58",
+    b"22 57 30 30 30 30 30 31",
+]
+CSS = b"TimestampEpoch;BusChannel;ID;IDE;DLC;DataLength;Dir;EDL;BRS;ESI;RTR;DataBytes\n"
+BUSMASTER = (
+    b"***BUSMASTER Ver 3.2.2***\n***PROTOCOL CAN***\n***[START LOGGING SESSION]***\n"
+    b"***START DATE AND TIME 22:11:2026 10:00:00:000***\n***HEX***\n***SYSTEM MODE***\n"
+    b"***CHANNEL 1 - Kvaser - Serial Number- 77 - 500000 bps***\n"
+    b"***<Time><Tx/Rx><Channel><CAN ID><Type><DLC><DataBytes>***\n"
+)
+MORNING = 1_795_341_600 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "times"),
+    [
+        (b"".join(b"  can0  7E8   [8]  %s\n" % one for one in VIN_PARTS), "candump-console", (0, 0)),
+        (
+            b"".join(b" (1795341600.%06d)  can0  7E8   [8]  %s\n" % one for one in enumerate(VIN_PARTS)),
+            "candump-console",
+            (MORNING, MORNING + 2000),
+        ),
+        (
+            b"".join(
+                b" (2026-11-22 10:00:00.%06d)  can0  RX - -  7E8   [8]  %s   '.I..ab.'\n" % one
+                for one in enumerate(VIN_PARTS)
+            ),
+            "candump-console",
+            (MORNING, MORNING + 2000),
+        ),
+        (
+            CSS
+            + b"".join(
+                b"1795341600.%06d;1;7E8;0;8;8;0;0;0;0;0;%s\n" % (at, one.replace(b" ", b""))
+                for at, one in enumerate(VIN_PARTS)
+            ),
+            "can-csv",
+            (MORNING, MORNING + 2000),
+        ),
+        (
+            BUSMASTER + b"".join(b"10:00:00:%04d Rx 1 0x7E8 s 8 %s\n" % one for one in enumerate(VIN_PARTS)),
+            "busmaster",
+            (MORNING, MORNING + 200_000),
+        ),
+        (
+            BUSMASTER.replace(b"SYSTEM", b"RELATIVE")
+            + b"".join(b"00:00:00:0001 Rx 1 0x7E8 s 8 %s\n" % one for one in VIN_PARTS),
+            "busmaster",
+            (MORNING + 100_000, MORNING + 300_000),
+        ),
+    ],
+)
+def test_a_vin_in_a_log_saved_from_a_screen_is_seen(text, name, times):
+    sheet = describe(io.BytesIO(text), name="x", detect=False)
+    assert (sheet.format, sheet.state, sheet.reason) == (name, ReadState.READ, None)
+    (stream,) = sheet.streams
+    assert stream.count == 3
+    assert "vehicle_id.vin" in stream.data
+    assert (stream.facts["start_ns"], stream.facts["end_ns"]) == times
+
+
+def test_remote_error_and_flexible_frames_of_a_screen():
+    reader, found = opened(
+        b"$ candump any\n  can0  123   [0]  remote request\n"
+        b"  can0  20000080   [8]  00 00 00 00 00 00 00 00   ERRORFRAME\n"
+        b"  can1  18FEF100   [12]  00 01 02 03 04 05 06 07 08 09 0A 0B\n  can1  123   [8]  00 01\n"
+    )
+    assert [(one.id, one.extended, one.error, len(one.data)) for one in found] == [
+        (0x123, False, False, 0),
+        (0x80, True, True, 0),
+        (0x18FEF100, True, False, 12),
+    ]
+    assert reader.reason == "2 lines are not frames"
+
+
+def test_a_decimal_busmaster_log_and_its_devices():
+    text = BUSMASTER.replace(b"HEX", b"DEC") + (
+        b"10:00:00:0001 Rx 2 2024 s 2 10 255\n10:00:00:0002 Tx 1 419361024 x 0\n10:00:00:0003 Rx 1 291 sr 8\n"
+        b"10:00:00:0004 Rx 1 291 s 1 256\n10:00:00:0005 Rx 1 291 s 1 FF\n"
+    )
+    reader, found = opened(text)
+    assert [(one.id, one.extended, one.data) for one in found] == [
+        (2024, False, b"\x0a\xff"),
+        (419361024, True, b""),
+        (291, False, b""),
+    ]
+    assert reader.reason == "2 lines are not frames"
+    assert any(one.where == "comment" and b"Serial" in one.data for one in reader.outside())
+
+
+def test_a_text_that_mentions_a_frame_is_a_text():
+    for text in (b"see can0  7E8   [8]  10 14 in the log\n", b"can0 is up [8]\n", b"***BUSMASTER***\n"):
+        assert opened(text)[0].format == "text"
+
+
 def test_objects_of_unknown_kinds_are_counted():
     reader, found = opened(blf(FRAME, thing(46, bytes(40)), FRAME))
     assert len(found) == 2
@@ -279,6 +376,9 @@ STARTS = [
     b";$FILEVERSION=1.3\n;$STARTTIME=44548.6\n 1) 17535.4 1 Rx 0100 - 8 00 00 00 00 00 00 00 00\n",
     b";$FILEVERSION=2.0\n;$COLUMNS=N,O,T,I,d,l,D\n 1 17.400 FD 00000100 Rx 12 00 00 00 00 00 00 00 00 01 02 03 04\n",
     b"timestamp,arbitration_id,extended,remote,error,dlc,data\n1.0,0x123,0,0,0,1,AA==\n",
+    b"TimestampEpoch;BusChannel;ID;IDE;DLC;DataLength;Dir;EDL;BRS;DataBytes\n1.5;1;7E8;0;2;2;0;0;0;00FF\n",
+    b" (1700000000.000100)  can0  7E8   [2]  00 FF\n",
+    b"***BUSMASTER Ver 3.2.2***\n***PROTOCOL CAN***\n10:00:01:0010 Rx 1 0x7E8 s 2 00 FF\n",
 ]
 
 

@@ -1,8 +1,9 @@
-"""Tables of CAN frames: those of python-can, SavvyCAN and cabana, told by the names of their columns.
+"""Tables of CAN frames: of python-can, SavvyCAN, cabana and CSS Electronics, told by the names of their columns.
 
 python-can: `timestamp,arbitration_id,extended,remote,error,dlc,data`, seconds, data in base64. SavvyCAN (GVRET):
 `Time Stamp,ID,Extended,Dir,Bus,LEN,D1,...,D8`, microseconds, hexadecimal. cabana: `time,addr,bus,data`, seconds,
-hexadecimal.
+hexadecimal. CSS Electronics (mdf2csv): `TimestampEpoch;BusChannel;ID;IDE;DLC;DataLength;Dir;EDL;BRS;...;DataBytes`,
+seconds, hexadecimal.
 """
 
 from __future__ import annotations
@@ -18,6 +19,14 @@ from carnet.formats.can_logs import FrameLog, Logged, frame, nanoseconds
 _PYTHON_CAN = b"timestamp,arbitration_id,extended,remote,error,dlc,data"
 _SAVVYCAN = b"time stamp,id,extended,"
 _CABANA = b"time,addr,bus,data"
+_CSS = b"timestampepoch;buschannel;id;ide;dlc;datalength;"
+_CSS_NAMES = {
+    b"timestampepoch": b"timestamp",
+    b"buschannel": b"bus",
+    b"ide": b"extended",
+    b"rtr": b"remote",
+    b"databytes": b"data",
+}
 _NUMBER = re.compile(rb"(?:0[xX])?([0-9A-Fa-f]{1,8})")
 _EXTENDED = 0x1FFFFFFF
 _TRUE = frozenset({b"1", b"true"})
@@ -27,7 +36,7 @@ _LONGEST = 64
 def is_frame_table(head: bytes) -> bool:
     """Say whether a first line names the columns of a table of frames."""
     first = head.lstrip(b"\xef\xbb\xbf").partition(b"\n")[0].strip().lower()
-    return first in {_PYTHON_CAN, _CABANA} or first.startswith(_SAVVYCAN)
+    return first in {_PYTHON_CAN, _CABANA} or first.startswith((_SAVVYCAN, _CSS))
 
 
 class FrameTableReader(FrameLog):
@@ -39,7 +48,9 @@ class FrameTableReader(FrameLog):
         super().__init__(source)
         source.seek(0)
         head = source.readline(1024).strip(b"\xef\xbb\xbf \r\n").lower()
-        self._names = [one.strip() for one in head.split(b",")]
+        self._separator = b";" if head.startswith(_CSS) else b","
+        names = [one.strip() for one in head.split(self._separator)]
+        self._names = [_CSS_NAMES.get(one, one) for one in names] if head.startswith(_CSS) else names
         self._coded = head == _PYTHON_CAN
         self._unit = 1000 if head.startswith(_SAVVYCAN) else 10**9
 
@@ -49,7 +60,7 @@ class FrameTableReader(FrameLog):
         for line in lines:
             if not line:
                 continue
-            cells = [one.strip() for one in line.split(b",")]
+            cells = [one.strip() for one in line.split(self._separator)]
             read = self._row(dict(zip(self._names, cells, strict=False)))
             if read is None:
                 self._skip(line)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from carnet.formats.can_asc import is_asc
+from carnet.formats.can_console import is_busmaster, is_console
 from carnet.formats.can_csv import is_frame_table
 from carnet.formats.can_databases import ARXML, DBC, KCD, SYM, database_form
 from carnet.formats.can_trc import is_trc
@@ -127,6 +128,8 @@ FORMATS: tuple[Format, ...] = (
     Format(TRC, is_trc, "can_trc:TrcReader"),
     Format(CAN_CSV, is_frame_table, "can_csv:FrameTableReader"),
     Format(CANDUMP, lambda head: _CANDUMP.search(head[:512]) is not None, "can:CandumpReader"),
+    Format("candump-console", is_console, "can_console:ConsoleReader"),
+    Format("busmaster", is_busmaster, "can_console:BusmasterReader"),
     Format(DBC, lambda head: database_form(head) == DBC, "can_databases:DatabaseReader", ("form",)),
     Format(SYM, lambda head: database_form(head) == SYM, "can_databases:DatabaseReader", ("form",)),
     Format(KCD, lambda head: database_form(head) == KCD, "can_databases:DatabaseReader", ("form",)),
