@@ -32,8 +32,10 @@ from carnet.formats.can import frame_of_message
 from carnet.formats.mcap_read import McapReader
 from carnet.formats.picture import decode_picture
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
+from carnet.formats.records import Rows
 from carnet.formats.runs import Run
 from carnet.formats.sniff import length_of
+from carnet.formats.text_files import TextReader
 from carnet.model.factsheet import (
     Certainty,
     FactSheet,
@@ -175,10 +177,13 @@ def _looked_at(
     watch = wishes.watch()
     looking = _Looking(reader, wishes.looks, databases, watch, foreign)
     work: dict[int, _Work] = {}
-    for some in reader.runs() if isinstance(reader, McapReader) else reader.messages():
+    for some in reader.runs() if isinstance(reader, McapReader | TextReader) else reader.messages():
         key = some.stream.number
         if key not in work:
             work[key] = _start(some.stream, databases, watch)
+        if isinstance(some, Rows):
+            _take_rows(work[key], some)
+            continue
         if watch is not None:
             watch.now = _time_of(some)
         if isinstance(some, Run):
@@ -291,6 +296,14 @@ def _take_run(work: _Work, run: Run) -> None:
         work.bad += work.bus.add_run(run)
     elif isinstance(work.fields, MessageStream):
         work.fields.add_run(run)
+
+
+def _take_rows(work: _Work, rows: Rows) -> None:
+    """Take rows of a table, or lines, which have no times."""
+    work.count += len(rows)
+    work.first_ns = 0
+    if isinstance(work.fields, MessageStream):
+        work.fields.add_rows(rows)
 
 
 def _finish(work: _Work, looking: _Looking, tools: dict[str, Tool]) -> StreamFacts:

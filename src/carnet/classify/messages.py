@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from carnet.classify.named import by_name_or_value
@@ -27,12 +27,14 @@ from carnet.classify.schemas import (
     is_known,
     plain_type,
 )
+from carnet.classify.texts import FieldTexts
 from carnet.classify.track import Track
 from carnet.errors import UnreadableError
 from carnet.formats.cdr import Codec, codec, value_at
 from carnet.formats.cdr_columns import ColumnReader, Columns
 from carnet.formats.json_shapes import LONG_LIST, is_long_line
 from carnet.formats.reader import Message, Stream
+from carnet.formats.records import Rows, value_of
 from carnet.formats.runs import Run
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
@@ -50,7 +52,6 @@ _FEW = 8
 # So many are listed; so many are named in law, those that are not listed by class.
 _MOST_FIELDS = 500
 _MOST_PATHS = 20_000
-_MOST_TEXTS = 500
 _DEEPEST = 12
 _GROUND = frozenset({"carnet/OSM", "carnet/GeoJSON places"})
 _OUTLINES = frozenset({"carnet/GeoJSON areas"})
@@ -109,7 +110,7 @@ class MessageStream:
         self._halves: list[str] = []
         self._known: set[str] = set()
         self._numbers: dict[str, list[float]] = {}
-        self._texts: dict[str, set[str]] = {}
+        self._texts = FieldTexts()
         self._hits: dict[str, dict[Hit, None]] = {}
         self._pairs: list[tuple[str, str, Track]] = []
         self._ranges: set[str] = set()
@@ -179,6 +180,44 @@ class MessageStream:
                 line = self._numbers.setdefault(path, [])
                 line += numbers[: MOST_SAMPLES - len(line)]
 
+    def add_rows(self, rows: Rows) -> None:
+        """Take rows of a table, or lines; what is found is what `add` would find in one after the other."""
+        # A column without a name has the name of a value that is no field of anything.
+        columns = {name or "value": cells for name, cells in rows.columns.items()}
+        if "path" in columns:
+            for row in zip(*columns.values(), strict=True):
+                values = map(value_of, row) if rows.typed else row
+                record = json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False)
+                self.add(Message(self.stream, 0, 0, record.encode("utf-8", "replace")))
+            return
+        self.count += len(rows)
+        self._meet(columns)
+        lines: dict[str, list[float | None]] = {}
+        for path, cells in columns.items():
+            if path not in self._known:
+                continue
+            lines[path], texts = _read(cells, typed=rows.typed)
+            if any(text[:1] in _RECEIVERS for text in texts):
+                for cell in cells:
+                    self._hear(path, cell)
+            for text in texts:
+                self._texts.add(path, text)
+        for latitude, longitude, track in self._pairs:
+            for a, b in zip(lines.get(latitude, ()), lines.get(longitude, ()), strict=False):
+                if a is not None and b is not None:
+                    track.add(a, b)
+        # In the order in which rows, one after the other, would have brought them.
+        found = {path: [one for one in line if one is not None] for path, line in lines.items()}
+        begun = (path for path in found if found[path] and path not in self._numbers)
+        for path in sorted(
+            begun, key=lambda one: next(at for at, n in enumerate(lines[one]) if n is not None)
+        ):
+            self._numbers[path] = []
+        for path, numbers in found.items():
+            if numbers:
+                line = self._numbers[path]
+                line += numbers[: MOST_SAMPLES - len(line)]
+
     def add_run(self, run: Run) -> None:
         """Take many messages; what is found is what `add` would find in one after the other."""
         if not self.readable:
@@ -216,6 +255,11 @@ class MessageStream:
         return True
 
     def _text(self, path: str, value: str) -> None:
+        self._hear(path, value)
+        self._texts.add(path, value)
+
+    def _hear(self, path: str, value: str) -> None:
+        """Take what a receiver says: each time, since it moves."""
         if value[:1] in _RECEIVERS and is_line(value):
             place = place_of(value)
             if place is not None:
@@ -224,11 +268,6 @@ class MessageStream:
                 self._spoken[path, place[0]].add(place[1], place[2])
             elif is_raw(value):
                 self._hits.setdefault(path, {})[_RAW] = None
-        seen = self._texts.setdefault(path, set())
-        if value and value not in seen and len(seen) < _MOST_TEXTS:
-            seen.add(value[:4096])
-            for hit in recognise(value):
-                self._hits.setdefault(path, {})[hit] = None
 
     def _values(self, message: Message) -> dict[str, Any] | None:
         if self._codec is not None:
@@ -250,7 +289,14 @@ class MessageStream:
                 self._named_by_paths(document)
         except (ValueError, RecursionError):
             return None
-        fresh = [path for path in leaves if path not in self._known]
+        self._meet(leaves)
+        return (
+            {path: value for path, value in leaves.items() if path in self._known} if self._beyond else leaves
+        )
+
+    def _meet(self, paths: Iterable[str]) -> None:
+        """Take note of fields not met before."""
+        fresh = [path for path in paths if path not in self._known]
         if fresh:
             if len(fresh) > _MOST_PATHS - len(self._paths):
                 self._beyond = True
@@ -258,9 +304,6 @@ class MessageStream:
             self._paths += fresh
             self._known.update(fresh)
             self._pair_names(fresh)
-        return (
-            {path: value for path, value in leaves.items() if path in self._known} if self._beyond else leaves
-        )
 
     def _named_by_paths(self, document: Any) -> None:
         """Take what VSS paths say of the values beside them (VISS)."""
@@ -281,7 +324,7 @@ class MessageStream:
         for path in self._paths:
             fields.extend(
                 FieldClass(self._shown(path), hit.data, hit.certainty, (hit.rule,))
-                for hit in self._hits.get(path, ())
+                for hit in dict.fromkeys((*self._hits.get(path, ()), *self._texts.hits(path)))
             )
             fields.extend(
                 FieldClass(self._shown(path), hit.data, hit.certainty, (hit.rule,))
@@ -396,6 +439,18 @@ def _number(value: Any) -> float | None:
         return float(value)
     except OverflowError:
         return None
+
+
+def _read(cells: Sequence[str], *, typed: bool) -> tuple[list[float | None], list[str]]:
+    """Give the numbers of a column row by row, None where there is none, and its texts, each once."""
+    if typed and all("." in cell for cell in cells):
+        try:
+            return list(map(float, cells)), []
+        except ValueError:
+            pass
+    values = {cell: value_of(cell) if typed else cell for cell in dict.fromkeys(cells)}
+    numbers = {cell: _number(value) for cell, value in values.items()}
+    return [numbers[cell] for cell in cells], [cell for cell, value in values.items() if value is cell]
 
 
 def _line(value: Any) -> list[float]:

@@ -21,6 +21,7 @@ from carnet.errors import UnreadableError
 from carnet.formats.json_shapes import LONG_LIST, is_long_line, shape_of
 from carnet.formats.legacy_text import ANNOUNCED, legacy_of
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
+from carnet.formats.records import Rows, number_in, value_of
 from carnet.recognise.receivers import is_line
 
 JSON, NDJSON, CSV, TEXT = "json", "ndjson", "csv", "text"
@@ -34,6 +35,8 @@ _HEAD = 64 * 1024
 _SEPARATORS = ",;\t|"
 _DEEPEST = 12
 _FEWEST_ROWS = 2
+_ROWS_AT_ONCE = 4096
+_CHARACTERS_AT_ONCE = 1 << 20
 
 
 def encoding_of(source: BinaryIO) -> str | None:
@@ -73,7 +76,7 @@ def separator_of(lines: list[str]) -> str | None:
     """Give the separator of a table: a sign that stands equally often, and at least once, in its first lines."""
     full = [line for line in lines if line.strip()]
     for sign in _SEPARATORS:
-        counts = {len(next(csv.reader([line], delimiter=sign), [])) for line in full}
+        counts = {len(cells_of(line, sign)) for line in full}
         if len(full) >= _FEWEST_ROWS and len(counts) == 1 and counts.pop() > 1:
             return sign
     return None
@@ -223,19 +226,16 @@ def _is_flat(value: list[Any]) -> bool:
 
 def cells_of(row: str, separator: str) -> list[str]:
     """Give the cells of one row, unquoted."""
+    if '"' not in row:
+        line = row.rstrip("\r\n")
+        if "\r" not in line and "\n" not in line:
+            return line.split(separator) if line else []
     return next(csv.reader(io.StringIO(row, newline=""), delimiter=separator, strict=False), [])
 
 
 def has_header(cells: list[str]) -> bool:
     """Say whether a first row names columns: no cell of it is empty or a number."""
-    return all(cell.strip() and _number(cell) is None for cell in cells)
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+    return all(cell.strip() and number_in(cell) is None for cell in cells)
 
 
 class TextReader(Reader):
@@ -279,6 +279,41 @@ class TextReader(Reader):
         if not count and not self._blocked:
             self.block("the text holds no record")
         self._complete = True
+
+    def runs(self) -> Iterator[Rows | Message]:
+        """Give the same records; rows of a table, and lines, many at a time."""
+        if self.encoding is None or self.format not in {CSV, TEXT}:
+            yield from self.messages()
+            return
+        count = 0
+        try:
+            for some in self._runs():
+                count += len(some)
+                yield some
+        except UnreadableError as error:
+            self.block(error.what)
+        if not count and not self._blocked:
+            self.block("the text holds no record")
+        self._complete = True
+
+    def _runs(self) -> Iterator[Rows]:
+        """Put rows together that follow one another and have equally many cells."""
+        names: list[str] = ["text"]
+        held: list[list[str]] = []
+        length = 0
+        typed = self.format == CSV
+        source = self._cells() if typed else (([], [one["text"]]) for one in self._lines())
+        for heads, cells in source:
+            full = len(held) >= _ROWS_AT_ONCE or length > _CHARACTERS_AT_ONCE
+            if held and (full or len(cells) != len(held[0])):
+                yield Rows(self._stream, dict(zip(names, zip(*held, strict=True), strict=True)), typed)
+                held, length = [], 0
+            if typed and not held:
+                names = [_column(heads, at) for at in range(len(cells))]
+            held.append(cells)
+            length += sum(map(len, cells))
+        if held:
+            yield Rows(self._stream, dict(zip(names, zip(*held, strict=True), strict=True)), typed)
 
     def _records(self) -> Iterator[Any]:
         if self.encoding is None:
@@ -328,6 +363,11 @@ class TextReader(Reader):
         return document if isinstance(document, dict | list) else {"value": document}
 
     def _rows(self) -> Iterator[dict[str, Any]]:
+        for names, cells in self._cells():
+            yield {_column(names, at): value_of(cell) for at, cell in enumerate(cells)}
+
+    def _cells(self) -> Iterator[tuple[list[str], list[str]]]:
+        """Give the names of a table's columns, and the cells of each row that has any."""
         encoding = self.encoding or "utf-8"
         separator = (
             separator_of([one for one in head_lines(self._source, encoding) if one.strip()][:20]) or ","
@@ -340,17 +380,12 @@ class TextReader(Reader):
                     names = cells
                     continue
                 names = []
-            if any(cell for cell in cells):
-                yield {
-                    names[at] if at < len(names) else f"column {at + 1}": _typed(cell)
-                    for at, cell in enumerate(cells)
-                }
+            if any(cells):
+                yield names, cells
 
 
-def _typed(cell: str) -> Any:
-    number = _number(cell)
-    # Digits alone may be a telephone: whole numbers stay texts, so that recognisers read them.
-    return number if number is not None and "." in cell else cell
+def _column(names: list[str], at: int) -> str:
+    return names[at] if at < len(names) else f"column {at + 1}"
 
 
 def _loaded(text: str) -> Any:

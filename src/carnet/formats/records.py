@@ -1,0 +1,45 @@
+"""Rows of a table, or lines of a text, many at once: an object and a JSON text for each cost more than its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from carnet.formats.reader import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that follow one another and have the same columns; at least one.
+
+    Attributes:
+        stream: the stream.
+        columns: the cells of each column by its name, all of one length.
+        typed: whether a cell that is a number with a point stands for the number, as in a table; in lines it is text.
+    """
+
+    stream: Stream
+    columns: Mapping[str, Sequence[str]]
+    typed: bool
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+
+def number_in(cell: str) -> float | None:
+    """Give the number that a cell is, else None."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def value_of(cell: str) -> float | str:
+    """Give what a table's cell stands for: a number with a point, else its text.
+
+    Digits alone may be a telephone: whole numbers stay texts, so that recognisers read them.
+    """
+    if "." not in cell:
+        return cell
+    number = number_in(cell)
+    return cell if number is None else number
