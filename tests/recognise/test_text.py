@@ -120,3 +120,43 @@ def test_a_number_of_a_version_is_no_telephone():
 def test_a_number_of_a_few_digits_is_in_no_rule(text):
     assert list(spans(text)) == []
     assert recognise(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("seen at 48\u00b008'14.2\"N 11\u00b034'31.5\"E, twice", "48\u00b008'14.2\"N 11\u00b034'31.5\"E"),
+        ("seen at 48\u00b0 08\u2032 14\u2033 N", "48\u00b0 08\u2032 14\u2033 N"),
+        ("home N48 08.226 E011 34.524", "N48 08.226 E011 34.524"),
+        ("home N 48\u00b0 08.226' E 011\u00b0 34.524'", "N 48\u00b0 08.226' E 011\u00b0 34.524'"),
+        ("48.1371N, 11.5754E", "48.1371N, 11.5754E"),
+        ("48,1371\u00b0 N / 11,5754\u00b0 O", "48,1371\u00b0 N / 11,5754\u00b0 O"),
+        ("33.86S 151.21E", "33.86S 151.21E"),
+        ("车在北纬31.12度", "31.12度"),
+        ("北緯35度41分22秒", "35度"),
+        ('"longitudeE7": 115754000,', "115754000"),
+        ("latitude: -481371000", "481371000"),
+    ],
+)
+def test_coordinates_with_their_hemisphere_or_packed(text, value):
+    assert value in {text[one.start : one.end] for one in spans(text)}
+    assert "location.position" in {one.data for one in recognise(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tighten to 5N then 3E",
+        "M8x1.25 S 10.9 E 4",
+        "temperature 21\u00b0C, turned by 45\u00b0",
+        "48.1371N and nothing else",
+        "95.1371N, 11.5754E",
+        "48 75.226N, 11 34.524E",
+        "lat=1234567 ns, lon=7654321",
+        "part N12 34.56 E",
+        "section 4.2S 3.1E",
+        "Nm 48.12 E 11.34",
+    ],
+)
+def test_numbers_beside_letters_are_no_coordinates(text):
+    assert "location.position" not in {one.data for one in recognise(text)}

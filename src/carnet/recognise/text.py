@@ -19,6 +19,7 @@ from functools import lru_cache
 
 from carnet.model.factsheet import Certainty
 from carnet.model.ids import DataClass
+from carnet.recognise.hemispheres import hemispheres
 
 LONGEST_TEXT = 1024 * 1024
 BETWEEN = "\n|||\n"
@@ -75,6 +76,10 @@ _COORDINATE_WORD = re.compile(
     r"(?:latitude|longitude|breite|länge|laenge|[纬緯经經経]度|(?<![a-z])(?:lat|lon|lng)(?![a-z]))"
     r"\W{0,4}(?P<value>[+-]?\d{1,3}[.,]\d{3,})",
     re.IGNORECASE,
+)
+# Packed as receivers and telephones do, in 1e-7 degrees; behind the whole word: `lat` is latency as well.
+_PACKED_WORD = re.compile(
+    r"(?:latitude|longitude)(?:_?e7)?\W{0,4}(?P<value>[+-]?\d{7,10}(?![\d.]))", re.IGNORECASE
 )
 _NMEA_LINE = re.compile(r"\$(?:(?:G[A-Z]|BD|QZ|II)(?:GGA|RMC|GLL|GNS)|PUBX,00),[^\r\n\"]*")
 _LONGEST_LOCAL, _LONGEST_HEAD = 66, 12
@@ -327,6 +332,8 @@ _RULES: tuple[tuple[str, str, _Finder], ...] = (
     ("location.position", "coordinates", _matches(_ISO6709)),
     ("location.position", "coordinates", _matches(_NMEA_LINE)),
     ("location.position", "coordinates", _beside((*_LATITUDES, *_LONGITUDES), _COORDINATE_WORD)),
+    ("location.position", "coordinates", _beside(("latitude", "longitude"), _PACKED_WORD)),
+    ("location.position", "coordinates", hemispheres),
     ("location.position", "pair of coordinates", _pairs),
 )
 _SHORT = 64
