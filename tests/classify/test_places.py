@@ -359,3 +359,61 @@ def test_a_file_that_was_read_partly_never_says_none(shared):
     (facts,) = [one.facts for one in sheet.streams if "points" in one.facts]
     assert "sensitive_places" not in facts
     assert "wholly" in facts["places_unknown"]
+
+
+# Places beside the streams ----------------------------------------------------------------------------------
+
+
+def jpeg_at(latitude, longitude):
+    """A picture with a place in its EXIF: whole degrees and minutes, seconds in hundredths (CIPA DC-008)."""
+    cv2 = pytest.importorskip("cv2", reason="the extra 'vision' is not installed: pictures are left out")
+    import struct
+
+    def fractions(value):
+        whole = round(abs(value) * 360_000)
+        return struct.pack("<6I", whole // 360_000, 1, whole % 360_000 // 6000, 1, whole % 6000, 100)
+
+    entries = struct.pack("<HHII", 0x8825, 4, 1, 26)
+    gps = struct.pack("<H", 4)
+    gps += struct.pack("<HHI4s", 1, 2, 2, b"N\0\0\0" if latitude >= 0 else b"S\0\0\0")
+    gps += struct.pack("<HHII", 2, 5, 3, 80)
+    gps += struct.pack("<HHI4s", 3, 2, 2, b"E\0\0\0" if longitude >= 0 else b"W\0\0\0")
+    gps += struct.pack("<HHII", 4, 5, 3, 104)
+    body = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entries + bytes(4) + gps + bytes(4)
+    tiff = body.ljust(80, b"\0") + fractions(latitude) + fractions(longitude)
+    block = b"Exif\0\0" + tiff
+    data = cv2.imencode(".jpg", np.full((40, 60, 3), 120, np.uint8))[1].tobytes()
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:]
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [HOME, (-33.5, -70.6), (48.1, 11.5)])
+def test_a_picture_is_told_by_its_exif(latitude, longitude):
+    data = jpeg_at(latitude, longitude)
+    ground = {"covers": [circle(latitude, longitude, 90_000)]}
+    for place, met in (
+        (circle(latitude + 0.003, longitude), True),
+        (circle(latitude + 0.1, longitude), False),
+    ):
+        sheet = describe(
+            io.BytesIO(data), name="a.jpg", detect=False, places=[a_list(place, **ground)], day=DAY
+        )
+        assert sheet.streams[0].facts["sensitive_places"] is met
+        (beside,) = [dict(one.facts) for one in sheet.outside if one.data == "location.position"]
+        assert beside["sensitive_places"] is False, (
+            "the camera itself stood 230 m beyond the edge, or farther"
+        )
+        again = type(sheet).from_json(json.loads(json.dumps(sheet.to_json())))
+        assert again == sheet
+    inside = a_list(circle(latitude, longitude, 30), **ground)
+    sheet = describe(io.BytesIO(data), name="a.jpg", detect=False, places=[inside], day=DAY)
+    assert all(
+        dict(one.facts)["sensitive_places"] for one in sheet.outside if one.data == "location.position"
+    )
+
+
+def test_a_video_with_one_place_in_its_header_stays_unknown_elsewhere(samples):
+    data = (samples / "shanghai_drive" / "front_camera.mp4").read_bytes()
+    for place, told in (((31.1204, 121.1981), True), ((31.5, 121.2), None)):
+        lists = [a_list(circle(*place, 300), region="CN")]
+        sheet = describe(io.BytesIO(data), name="a.mp4", detect=False, places=lists, day=DAY)
+        assert sheet.streams[0].facts.get("sensitive_places") is told

@@ -313,3 +313,36 @@ def test_a_declaration_of_a_list_that_is_not_here_is_refused(play):
     stage, desk = play
     with pytest.raises(InputError, match="is not here"):
         stage.declare(desk, "places", {"list": "sf", "digest": f"sha256:{'0' * 64}"})
+
+
+def test_an_officer_adopts_over_the_wire(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("httpx", reason="the extra 'node' is not installed: the wire is left out")
+    monkeypatch.setenv("CARNET_PASSPHRASE", "")
+    monkeypatch.chdir(tmp_path)
+    stage = Stage(tmp_path / "stage")
+    desk = stage.desk()
+    recording = stage.ingest(desk, {"a.csv": drive_of(34.0)})
+    desk.recordings.describe(recording, "li")
+    desk.node.close()
+    for name in ("wang", "li"):
+        stage.people[name].save(Path(f"{name}.key"))
+    until = (datetime.now(UTC).date() + timedelta(days=9)).isoformat()
+    Path("list.yaml").write_text(form(**CHINA, until=until))
+    asked = ("--person", "wang", "--key", "wang.key")
+    assert run("places", "sign", "list.yaml", *asked, "--output", "a.signed") == 0
+    node = stage.receiver("shanghai")
+    try:
+        place = ("--node", stage.folder / "shanghai")
+        assert run("places", "adopt", "list.yaml", *place, *asked) == EXIT_INPUT
+        assert "not signed" in capsys.readouterr().err
+        assert run("places", "adopt", "a.signed", *place, *asked) == 0
+        assert "adopted: sf" in capsys.readouterr().out
+        assert run("inventory", "--again", *place, "--person", "li", "--key", "li.key") == 0
+    finally:
+        node.terminate()
+        node.wait(timeout=30)
+    desk = stage.desk()
+    try:
+        assert known(desk, recording) == (True, False)
+    finally:
+        desk.node.close()

@@ -209,3 +209,23 @@ def test_plots_of_many_years_and_of_none():
     )
     assert "size by year" in page
     assert "No stream tells the day" in written(("a", sheet("ranging.radar")))
+
+
+def test_sensitive_places_are_shown_by_name_and_would_be_taken_out(book):
+    held = {"places_lists": ("cn-sh@00",), "places_until": "2026-12-31"}
+    drive = sheet("image.exterior", sensitive_places=True, places_touched=("cn-sh/p-1",), **held)
+    clear = sheet("image.exterior", sensitive_places=False, military_area=False, **held)
+    open_ = sheet("ranging.lidar", places_unknown="no position stands beside it", **held)
+    standing = RegionLaw(Country("CN"), book, date(2026, 11, 22), 1).standing(drive)
+    assert standing.strictest == "important"
+    assert "sensitive_places" in standing.parts
+    assert "important" not in standing.without
+    lidar = sheet("ranging.lidar", sensitive_places=True, places_touched=("cn-sh/p-1",), **held)
+    after = RegionLaw(Country("CN"), book, date(2026, 11, 22), 1).standing(lidar)
+    assert after.parts == ("sensitive_places",)
+    page = written(("a.mcap", drive), ("b.mcap", clear), ("c.pcd", open_))
+    assert "cn-sh/p-1" in page
+    assert "No position stands beside it" in page
+    assert page.count("敏感区域") == 1
+    Balanced().feed(page)
+    assert "敏感区域" not in written(("b.mcap", sheet("image.exterior")))

@@ -250,12 +250,11 @@ class Passage:
         self.found.open_seen |= {kind for kind, flags in within_seen.items() if not flags.all()}
 
 
-class PlaceWatch:
-    """The places of all lists in force, and what the positions of one file meet."""
+class _Map:
+    """The places and the ground of all lists in force on a day: the same for every file of a scan."""
 
     def __init__(self, lists: Sequence[PlaceList], day: date) -> None:
         held = [one for one in lists if one.holds(day)]
-        self.now = (0, 0)
         self.places = tuple(
             _Place(f"{one.id}/{place.id}", place.kind, _in_wgs84(place.area, one.datum), one.seen_within_m)
             for one in held
@@ -282,7 +281,29 @@ class PlaceWatch:
             if place.since is not None and place.since > day
         ]
         self.until = min(ends, default=day)
-        self._boxes = _boxes(self.places)
+        self.boxes = _boxes(self.places)
+
+
+_maps: dict[tuple[date, tuple[str, ...]], _Map] = {}
+
+
+def _map_of(lists: Sequence[PlaceList], day: date) -> _Map:
+    """Give the map of some lists, made once for all files that a worker looks at."""
+    key = day, tuple(one.digest for one in lists)
+    if key not in _maps:
+        _maps.clear()
+        _maps[key] = _Map(lists, day)
+    return _maps[key]
+
+
+class PlaceWatch:
+    """The places of all lists in force, and what the positions of one file meet."""
+
+    def __init__(self, lists: Sequence[PlaceList], day: date) -> None:
+        self.now = (0, 0)
+        known = _map_of(lists, day)
+        self.places, self.grounds, self.shift_m = known.places, known.grounds, known.shift_m
+        self.marks, self.until, self._boxes = known.marks, known.until, known.boxes
         self._cells: dict[tuple[int, int], str | None] = {}
         self._passages: list[tuple[int | None, Passage]] = []
 

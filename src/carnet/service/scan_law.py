@@ -29,6 +29,7 @@ STRICTEST = ("blocked", "important", "undecided", "sensitive_personal", "persona
 _GONE = ("location", "vehicle_id", "biometric", "identity", "audio")
 """Classes whose streams go whole when people are taken out; of others, parts of messages and pictures go."""
 
+_PLACES = "sensitive_places"
 _BY_WEIGHT = (False, None, True)
 _PARTS = {"image": ("faces", "plates"), "driving": ("vin",), "diagnostics": ("vin",), "energy": ("vin",)}
 
@@ -100,9 +101,10 @@ class RegionLaw:
             return Standing(("blocked",))
         contents = self._contents([sheet])
         found, unknown = self._look(contents)
-        kept = [_without(one) for one in contents if not one["data"].startswith(_GONE)]
+        kept = [self._without(one) for one in contents if not one["data"].startswith(_GONE)]
         without, still = self._look(kept) if kept else ((), ())
-        return Standing(found, unknown, without, still, _parts(contents))
+        parts = {part for one in contents for part in self._parts(one)}
+        return Standing(found, unknown, without, still, tuple(sorted(parts)))
 
     def tests(self, sheets: Iterable[FactSheet]) -> list[Tested]:
         """Give every test of important data that can speak of what was found, over all files together."""
@@ -129,6 +131,36 @@ class RegionLaw:
             if self._vehicles is not None:
                 one["vehicles"] = self._vehicles
         return contents
+
+    def _without(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Give a content as it is after people, numbers and sensitive places are taken out of it."""
+        parts = self._parts(content)
+        made = dict(content) | {"persons": 0}
+        facts = dict(content.get("facts", {}))
+        if parts:
+            made["removed"] = list(parts)
+        if str(content["data"]).startswith("image"):
+            facts |= {
+                "faces_px_max": 0,
+                "plates_px_max": 0,
+                "contains_faces": False,
+                "contains_plates": False,
+            }
+        if _PLACES in parts:
+            facts |= {_PLACES: False, "military_area": False}
+        if facts:
+            made["facts"] = facts
+        return made
+
+    def _parts(self, content: Mapping[str, Any]) -> tuple[str, ...]:
+        """Say what would be taken out of a content; a class that identifies as a whole goes whole."""
+        data = DataClass(str(content["data"]))
+        gone = next((head for head in _GONE if data.startswith(head)), None)
+        if gone is not None:
+            return (f"{gone}.*",)
+        parts = _PARTS.get(data.partition(".")[0], ())
+        can = data in self.lawbook.vocabulary and _PLACES in self.lawbook.vocabulary[data].identifying
+        return (*parts, _PLACES) if can and content.get("facts", {}).get(_PLACES) else parts
 
     def _look(self, contents: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         found: set[str] = set()
@@ -177,32 +209,6 @@ class RegionLaw:
             },
             source="scan",
         )
-
-
-def _without(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a content as it is after people and numbers are taken out of it."""
-    parts = _PARTS.get(str(content["data"]).partition(".")[0], ())
-    made = dict(content) | {"persons": 0}
-    if parts:
-        made["removed"] = list(parts)
-    if str(content["data"]).startswith("image"):
-        facts = dict(content.get("facts", {}))
-        made["facts"] = facts | {
-            "faces_px_max": 0,
-            "plates_px_max": 0,
-            "contains_faces": False,
-            "contains_plates": False,
-        }
-    return made
-
-
-def _parts(contents: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    parts: dict[str, None] = {}
-    for one in contents:
-        data = str(one["data"])
-        gone = next((head for head in _GONE if data.startswith(head)), None)
-        parts.update(dict.fromkeys((f"{gone}.*",) if gone else _PARTS.get(data.partition(".")[0], ())))
-    return tuple(sorted(parts))
 
 
 def spans_of(streams: Iterable[StreamFacts]) -> tuple[int, int] | None:
