@@ -416,4 +416,7 @@ def test_a_video_with_one_place_in_its_header_stays_unknown_elsewhere(samples):
     for place, told in (((31.1204, 121.1981), True), ((31.5, 121.2), None)):
         lists = [a_list(circle(*place, 300), region="CN")]
         sheet = describe(io.BytesIO(data), name="a.mp4", detect=False, places=lists, day=DAY)
+        beside = [dict(one.facts) for one in sheet.outside if one.data == "location.position"]
+        # The atom `loci` and both texts of the container say the same place.
+        assert [one.get("sensitive_places") for one in beside] == [told is True] * 3
         assert sheet.streams[0].facts.get("sensitive_places") is told

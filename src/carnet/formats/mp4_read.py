@@ -159,7 +159,7 @@ class Mp4Reader(Reader):
                 self._outside.append(OutsideText("cover picture", label, data, "picture"))
             return
         if kind in {b"\xa9xyz", b"loci"}:
-            place = _place(data) if kind != b"loci" else None
+            place = _place(data) if kind != b"loci" else _loci(data)
             self._outside.append(OutsideText("location atom", label, data, "position", place=place))
         elif kind[:1] == b"\xa9":
             self._outside.append(OutsideText("user data", label, data))
@@ -285,6 +285,23 @@ class Mp4Reader(Reader):
 
 def _ns(stamp: int | None, base: Fraction | None) -> int:
     return int(Fraction(stamp) * base * 10**9) if stamp is not None and base is not None else 0
+
+
+def _loci(data: bytes) -> tuple[float, float] | None:
+    """Give the place of a location information box (3GPP TS 26.244, 8.6): longitude first, in 65536ths of a degree.
+
+    Version and flags, language, a name that ends in zeros (two where it is UTF-16), a role, then the numbers.
+    """
+    wide = data[6:8] in {b"\xfe\xff", b"\xff\xfe"}
+    end = 6
+    while data[end : end + 1 + wide] not in {b"\x00" * (1 + wide), b""}:
+        end += 1 + wide
+    at = end + 1 + wide + 1
+    if len(data) < at + 8:
+        return None
+    longitude, latitude = struct.unpack_from(">2i", data, at)
+    place = latitude / 65536, longitude / 65536
+    return place if abs(place[0]) <= 90 and abs(place[1]) <= 180 else None  # noqa: PLR2004 -- degrees
 
 
 def _place(data: bytes) -> tuple[float, float] | None:
