@@ -13,9 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carnet.classify.describe import describe
+from carnet.classify.place_facts import tell_streams
 from carnet.classify.places import NEAR_M, SHIFT_M, PlaceWatch
 from carnet.errors import InputError
+from carnet.formats.reader import BlockedReader, Reader, Stream
 from carnet.model.area import Area
+from carnet.model.factsheet import StreamFacts
+from carnet.model.ids import DataClass
 from carnet.model.place_list import place_list_of
 from carnet.recognise.areas import M_PER_DEGREE, clearance_m, distance_m, distance_of_lines_m, in_area
 from carnet.recognise.gcj02 import Positions, from_gcj02, to_gcj02
@@ -420,3 +424,32 @@ def test_a_video_with_one_place_in_its_header_stays_unknown_elsewhere(samples):
         # The atom `loci` and both texts of the container say the same place.
         assert [one.get("sensitive_places") for one in beside] == [told is True] * 3
         assert sheet.streams[0].facts.get("sensitive_places") is told
+
+
+def test_what_others_drove_says_nothing_of_our_camera():
+    reader = DescribedReader()
+    camera = Stream("camera", "pictures", number=1)
+    for data, told in (
+        (("location.trajectory",), False),
+        (("location.trajectory", "traffic.roadside"), None),
+        (("location.destination", "location.trajectory"), None),
+    ):
+        watch = PlaceWatch([a_list()], DAY)
+        track = watch.track(0, datum_known=True)
+        for at, point in enumerate(street(200)):
+            watch.now = (at * S + S, at * S + S)
+            track.add(*point)
+        facts = [
+            StreamFacts("others", "messages", None, 200, (), tuple(map(DataClass, data))),
+            StreamFacts("camera", "pictures", None, 9, (), (DataClass("image.exterior"),)),
+        ]
+        spans = [(Stream("others", "messages"), S, 200 * S), (camera, 10 * S, 100 * S)]
+        tell_streams(watch, reader, spans, facts)
+        assert facts[1].facts.get("sensitive_places") is told
+
+
+class DescribedReader(BlockedReader):
+    """A reader that has read everything."""
+
+    def __init__(self):
+        Reader.__init__(self)

@@ -15,7 +15,9 @@ from carnet.formats.reader import OutsideText, Reader, Stream
 from carnet.model.factsheet import FactValue, ReadState, StreamFacts
 
 _SHOWS = ("image.exterior", "image.depth", "ranging.lidar", "perception", "traffic")
-_TRAJECTORY, _DESTINATION = "location.trajectory", "location.destination"
+_TRAJECTORY = "location.trajectory"
+# Positions of others, of the ground, or of where somebody wants to go: no way of the vehicle.
+_NOT_OURS = ("location.destination", "perception", "traffic", "map")
 _NAMES = ("sensitive_places", "military_area")
 _PARTLY = "the file was not read wholly"
 _IN_TEXT = "positions stand in its texts as well"
@@ -57,7 +59,7 @@ def tell_streams(
     vehicles = frozenset(
         stream.number
         for (stream, _, _), one in zip(streams, facts, strict=True)
-        if _TRAJECTORY in one.data and _DESTINATION not in one.data
+        if _TRAJECTORY in one.data and not any(each.startswith(_NOT_OURS) for each in one.data)
     )
     for (stream, first, last), one in zip(streams, facts, strict=True):
         told = watch.own(stream.number)
