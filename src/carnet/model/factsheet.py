@@ -61,7 +61,7 @@ class FieldClass:
         return {
             "path": self.path,
             "data": self.data,
-            "certainty": self.certainty.value,
+            "certainty": str(self.certainty),
             "because": [{"rule": rule} for rule in self.because],
         }
 
@@ -200,7 +200,7 @@ class FactSheet:
             "format": self.format,
             "bytes": self.bytes,
             "sha256": self.sha256,
-            "state": self.state.value,
+            "state": str(self.state),
             "reason": self.reason,
             "streams": [one.to_json() for one in self.streams],
             "outside": [one.to_json() for one in self.outside],

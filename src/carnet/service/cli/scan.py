@@ -235,10 +235,11 @@ def _files(paths: list[str]) -> Iterator[tuple[Path, str]]:
         if not root.exists() and not root.is_symlink():
             raise UnreadableError("there is no such file or folder", where=text, remedy="check the path")
         found = walk_files(root) if root.is_dir() else [root]
+        above = len(root.parent.parts)
         for path in found:
             if path not in seen:
                 seen.add(path)
-                yield path, path.relative_to(root.parent).as_posix() if root.name else path.as_posix()
+                yield path, "/".join(path.parts[above:]) if root.name else path.as_posix()
 
 
 def _companions(folder: Path, cache: dict[Path, dict[str, bytes]]) -> dict[str, bytes]:
@@ -248,16 +249,19 @@ def _companions(folder: Path, cache: dict[Path, dict[str, bytes]]) -> dict[str, 
     """
     if folder not in cache:
         cache[folder] = {}
-        files = sorted(folder.glob("*"))
+        try:
+            files = sorted(os.scandir(folder), key=lambda one: one.name)
+        except OSError:
+            files = []
         for one in files:
-            if len(files) > _MANY_FILES and one.suffix.lower() not in SUFFIXES:
+            if len(files) > _MANY_FILES and Path(one.name).suffix.lower() not in SUFFIXES:
                 continue
             try:
-                if one.is_symlink() or not one.is_file() or one.stat().st_size > LARGEST_COMPANION:
+                if not one.is_file(follow_symlinks=False):
                     continue
-                with one.open("rb") as file:
+                with open(one, "rb") as file:  # noqa: PTH123 - of an entry, whose kind is known without asking again
                     head = file.read(HEAD_BYTES)
-                    if database_form(head) is not None:
+                    if database_form(head) is not None and one.stat().st_size <= LARGEST_COMPANION:
                         cache[folder][one.name] = head + file.read(LARGEST_COMPANION)
             except OSError:
                 continue

@@ -88,6 +88,11 @@ def walk_files(folder: Path) -> list[Path]:
             remedy="give the right to read it, or leave it out by name",
         ) from error
 
-    found = [Path(place) / name for place, _, names in os.walk(folder, onerror=refuse) for name in names]
-    links = [one for one in folder.rglob("*") if one.is_symlink() and one.is_dir()]
-    return sorted({*found, *links})
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        here = Path(place)
+        found += [here / name for name in names]
+        # A link to a folder stands among the folders, and is not walked.
+        found += [here / name for name in folders if (here / name).is_symlink()]
+    # By their parts, as paths are compared, which are kept for the next who asks.
+    return sorted(found, key=lambda one: one.parts)
