@@ -135,6 +135,31 @@ def test_lines_together_are_the_lines_one_by_one(lines):
     assert many == singly
 
 
+LEAVES = st.one_of(
+    CELLS, st.none(), st.booleans(), st.integers(-(10**6), 10**13), st.floats(-180, 180), st.just("\ud83d")
+)
+KEYS = st.sampled_from(["lat", "lon", "path", "value", "dp", "speed", "a", "", "note", "header"])
+DOCUMENTS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=20,
+)
+VISS = {"path": "Vehicle.CurrentLocation.Latitude", "dp": {"value": "31.2304", "ts": "2026-01-01T00:00:00Z"}}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=4), min_size=1, max_size=8), st.booleans()
+)
+@example([{"data": [VISS, {"path": "Vehicle.Speed", "value": 3}]}, {"data": VISS}], True)
+@example([{"speed": 1}, {"more": {"path": "Vehicle.Speed", "value": 3}}] * 200, False)
+def test_documents_together_are_the_documents_one_by_one(documents, lines):
+    text = "".join(json.dumps(one) + "\n" for one in documents) if lines else json.dumps(documents)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        many, singly = sheets(text.encode(), "a.json", monkeypatch)
+    assert many == singly
+
+
 @settings(deadline=None)
 @given(st.text('ab,;"\r\n\t \ufeff\x0b', max_size=30), st.sampled_from(",;\t|"))
 def test_cells_are_those_of_the_csv_module(row, separator):

@@ -32,7 +32,7 @@ from carnet.formats.can import frame_of_message
 from carnet.formats.mcap_read import McapReader
 from carnet.formats.picture import decode_picture
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
-from carnet.formats.records import Rows
+from carnet.formats.records import Documents, Rows
 from carnet.formats.runs import Run
 from carnet.formats.sniff import length_of
 from carnet.formats.text_files import TextReader
@@ -181,8 +181,8 @@ def _looked_at(
         key = some.stream.number
         if key not in work:
             work[key] = _start(some.stream, databases, watch)
-        if isinstance(some, Rows):
-            _take_rows(work[key], some)
+        if isinstance(some, Rows | Documents):
+            _take_records(work[key], some)
             continue
         if watch is not None:
             watch.now = _time_of(some)
@@ -298,12 +298,12 @@ def _take_run(work: _Work, run: Run) -> None:
         work.fields.add_run(run)
 
 
-def _take_rows(work: _Work, rows: Rows) -> None:
-    """Take rows of a table, or lines, which have no times."""
-    work.count += len(rows)
+def _take_records(work: _Work, records: Rows | Documents) -> None:
+    """Take records of a text, which have no times."""
+    work.count += len(records)
     work.first_ns = 0
     if isinstance(work.fields, MessageStream):
-        work.fields.add_rows(rows)
+        work.fields.add_records(records)
 
 
 def _finish(work: _Work, looking: _Looking, tools: dict[str, Tool]) -> StreamFacts:

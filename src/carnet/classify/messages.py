@@ -34,7 +34,7 @@ from carnet.formats.cdr import Codec, codec, value_at
 from carnet.formats.cdr_columns import ColumnReader, Columns
 from carnet.formats.json_shapes import LONG_LIST, is_long_line
 from carnet.formats.reader import Message, Stream
-from carnet.formats.records import Rows, value_of
+from carnet.formats.records import Documents, Rows, value_of
 from carnet.formats.runs import Run
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
@@ -111,6 +111,7 @@ class MessageStream:
         self._known: set[str] = set()
         self._numbers: dict[str, list[float]] = {}
         self._texts = FieldTexts()
+        self._says_paths = False
         self._hits: dict[str, dict[Hit, None]] = {}
         self._pairs: list[tuple[str, str, Track]] = []
         self._ranges: set[str] = set()
@@ -169,7 +170,11 @@ class MessageStream:
         values = self._values(message)
         if values is None:
             self.bad += 1
-            return
+        else:
+            self._take(values)
+
+    def _take(self, values: dict[str, Any]) -> None:
+        """Take the values of one message by the paths of its fields."""
         for latitude, longitude, track in self._pairs:
             for a, b in zip(_line(values.get(latitude)), _line(values.get(longitude)), strict=False):
                 track.add(a, b)
@@ -180,15 +185,27 @@ class MessageStream:
                 line = self._numbers.setdefault(path, [])
                 line += numbers[: MOST_SAMPLES - len(line)]
 
-    def add_rows(self, rows: Rows) -> None:
-        """Take rows of a table, or lines; what is found is what `add` would find in one after the other."""
+    def add_records(self, records: Rows | Documents) -> None:
+        """Take records of a text; what is found is what `add` would find in one after the other."""
+        if isinstance(records, Rows):
+            self._add_rows(records)
+            return
+        for value in records.values:
+            self.count += 1
+            leaves = self._leaves(value)
+            if leaves is None:
+                self.bad += 1
+            else:
+                self._take(leaves)
+
+    def _add_rows(self, rows: Rows) -> None:
         # A column without a name has the name of a value that is no field of anything.
         columns = {name or "value": cells for name, cells in rows.columns.items()}
         if "path" in columns:
-            for row in zip(*columns.values(), strict=True):
-                values = map(value_of, row) if rows.typed else row
-                record = json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False)
-                self.add(Message(self.stream, 0, 0, record.encode("utf-8", "replace")))
+            table = zip(*columns.values(), strict=True)
+            values = (map(value_of, row) if rows.typed else row for row in table)
+            documents = [dict(zip(columns, row, strict=True)) for row in values]
+            self.add_records(Documents(self.stream, documents))
             return
         self.count += len(rows)
         self._meet(columns)
@@ -284,12 +301,18 @@ class MessageStream:
             return result
         try:
             document = json.loads(message.data)
+        except (ValueError, RecursionError):
+            return None
+        return self._leaves(document)
+
+    def _leaves(self, document: Any) -> dict[str, Any] | None:
+        try:
             leaves = dict(flatten(document, rest=self.stream.kind == "messages"))
-            if b'"path"' in message.data:
-                self._named_by_paths(document)
         except (ValueError, RecursionError):
             return None
         self._meet(leaves)
+        if self._says_paths:
+            self._named_by_paths(document)
         return (
             {path: value for path, value in leaves.items() if path in self._known} if self._beyond else leaves
         )
@@ -298,6 +321,7 @@ class MessageStream:
         """Take note of fields not met before."""
         fresh = [path for path in paths if path not in self._known]
         if fresh:
+            self._says_paths |= any(path.rpartition(".")[2] == "path" for path in fresh)
             if len(fresh) > _MOST_PATHS - len(self._paths):
                 self._beyond = True
                 fresh = fresh[: _MOST_PATHS - len(self._paths)]

@@ -1,9 +1,10 @@
-"""Rows of a table, or lines of a text, many at once: an object and a JSON text for each cost more than its cells."""
+"""Records of a text, many at once: an object and a JSON text for each would cost more than what is in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from carnet.formats.reader import Stream
 
@@ -24,6 +25,22 @@ class Rows:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """JSON documents, or parts of one, as they were decoded.
+
+    Attributes:
+        stream: the stream.
+        values: the documents, one or more.
+    """
+
+    stream: Stream
+    values: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 def number_in(cell: str) -> float | None:

@@ -21,7 +21,7 @@ from carnet.errors import UnreadableError
 from carnet.formats.json_shapes import LONG_LIST, is_long_line, shape_of
 from carnet.formats.legacy_text import ANNOUNCED, legacy_of
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
-from carnet.formats.records import Rows, number_in, value_of
+from carnet.formats.records import Documents, Rows, number_in, value_of
 from carnet.recognise.receivers import is_line
 
 JSON, NDJSON, CSV, TEXT = "json", "ndjson", "csv", "text"
@@ -36,6 +36,7 @@ _SEPARATORS = ",;\t|"
 _DEEPEST = 12
 _FEWEST_ROWS = 2
 _ROWS_AT_ONCE = 4096
+_DOCUMENTS_AT_ONCE = 256
 _CHARACTERS_AT_ONCE = 1 << 20
 
 
@@ -280,14 +281,11 @@ class TextReader(Reader):
             self.block("the text holds no record")
         self._complete = True
 
-    def runs(self) -> Iterator[Rows | Message]:
-        """Give the same records; rows of a table, and lines, many at a time."""
-        if self.encoding is None or self.format not in {CSV, TEXT}:
-            yield from self.messages()
-            return
+    def runs(self) -> Iterator[Rows | Documents]:
+        """Give the same records, many at a time."""
         count = 0
         try:
-            for some in self._runs():
+            for some in self._runs() if self.format in {CSV, TEXT} else self._documents():
                 count += len(some)
                 yield some
         except UnreadableError as error:
@@ -296,8 +294,20 @@ class TextReader(Reader):
             self.block("the text holds no record")
         self._complete = True
 
+    def _documents(self) -> Iterator[Documents]:
+        held: list[Any] = []
+        for one in self._records():
+            held.append(one)
+            if len(held) >= _DOCUMENTS_AT_ONCE:
+                yield Documents(self._stream, held)
+                held = []
+        if held:
+            yield Documents(self._stream, held)
+
     def _runs(self) -> Iterator[Rows]:
         """Put rows together that follow one another and have equally many cells."""
+        if self.encoding is None:
+            return
         names: list[str] = ["text"]
         held: list[list[str]] = []
         length = 0
