@@ -203,3 +203,15 @@ def test_messages_lose_what_identifies_in_their_texts():
         else:
             assert one.data == b'{"license_plate": "XXXXXX", "speed": 1.5}'
     assert report.outcome.texts == {"vehicle_id.plate": 6}
+
+
+def test_a_table_with_remarks_before_it_keeps_them_and_loses_its_places():
+    rows = [f"{at / 10:.1f},{48.1 + at / 1e4:.5f},{11.5 + at / 1e4:.5f},{30 + at}" for at in range(40)]
+    text = f"# of {MAIL}\n\n# Logger 3\ntime,latitude,longitude,speed\n" + "\n".join(rows) + "\n"
+    made, _ = run(text.encode())
+    lines = made.decode().splitlines()
+    assert MAIL not in lines[0]
+    assert lines[1:4] == ["", "# Logger 3", "time,latitude,longitude,speed"]
+    assert len(lines) == 44
+    assert "48.1" not in made.decode()
+    assert [line.split(",")[3] for line in lines[4:]] == [str(30 + at) for at in range(40)]

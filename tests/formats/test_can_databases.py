@@ -55,7 +55,7 @@ def test_real_databases_list_their_messages(shared, name):
     assert len(load_database(data).messages) == len(messages)
 
 
-@pytest.mark.parametrize("database", [KCD, SYM])
+@pytest.mark.parametrize("database", [KCD, SYM, b"// of the left axle\r\n\r\n" + SYM])
 def test_a_database_of_any_kind_explains_its_bus(database):
     sheet = describe(io.BytesIO(log()), name="x", companions={"renamed": database})
     (stream,) = sheet.streams

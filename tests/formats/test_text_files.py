@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carnet.classify import describe
 from carnet.classify.messages import flatten
 from carnet.errors import UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.json_values import json_values
 from carnet.formats.legacy_text import legacy_of
-from carnet.formats.text_files import TextReader, encoding_of, parts_of
+from carnet.formats.text_files import TextReader, encoding_of, parts_of, table_of
 from carnet.model.factsheet import ReadState
 
 anything = st.recursive(
@@ -190,3 +191,64 @@ def test_a_damaged_utf_8_text_is_no_text_of_another_encoding():
 @given(st.binary(max_size=400))
 def test_any_bytes_have_a_list_of_encodings(data):
     assert set(legacy_of(data)) <= {"gb18030", "cp932", "euc_jp", "euc_kr", "cp1252"}
+
+
+ROWS = [f"{at / 10:.1f},{48.1 + at / 1e4:.5f},{11.5 + at / 1e4:.5f},{30 + at}" for at in range(40)]
+HEADER = "time,latitude,longitude,speed"
+
+
+@pytest.mark.parametrize(
+    ("before", "rows"),
+    [
+        ([], ROWS),
+        ([""], ROWS),
+        (["# StartTime = 2026", "", "# Device OBD"], ROWS),
+        (["Recording of E. Mustermann, 2026"], [*ROWS[:30], "stopped", *ROWS[30:]]),
+    ],
+)
+@pytest.mark.parametrize("german", [False, True])
+def test_a_table_with_remarks_before_it_is_a_table(before, rows, german):
+    def spelt(line):
+        return line.replace(",", ";").replace(".", ",") if german else line
+
+    text = "\n".join([*before, spelt(HEADER), *map(spelt, rows)])
+    reader, found = records(text.encode())
+    assert (reader.format, reader.state) == ("csv", ReadState.READ)
+    whole = [one for one in found if "latitude" in one and len(one) == 4]
+    assert len(whole) == 40
+    assert whole[7]["latitude"] == float(ROWS[7].split(",")[1])
+    assert [one["text"] for one in found if "text" in one] == [one for one in before if one]
+    sheet = describe(io.BytesIO(text.encode()), name="x", detect=False)
+    assert {"location.trajectory", "driving.dynamics"} <= set(sheet.data)
+    assert sheet.streams[0].facts["points"] == 40
+
+
+def test_columns_of_one_name_do_not_hide_one_another():
+    _, found = records(b"name,name,name 2,name\na,b,c,d\ne,f,g,h\n")
+    assert sorted(found[0].values()) == ["a", "b", "c", "d"]
+    assert len(found[0]) == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello, this is\na text with some, commas, in it\nand more\nof, course\n",
+        "one, two, three\nfour, five, six and, more\nseven\neight, nine, ten\n",
+        "[INFO] a, b, c\n[INFO] d, e, f, g\n[INFO] h\n",
+    ],
+)
+def test_sentences_with_commas_are_no_table(text):
+    assert records(text.encode())[0].format == "text"
+
+
+@given(st.text(st.sampled_from(';,\t|"a1. \n'), max_size=300))
+def test_any_lines_are_a_table_or_none(text):
+    found = table_of(text.splitlines())
+    assert found is None or 0 <= found.preamble < len(text.splitlines())
+    reader, seen = records((text + "x").encode())
+    assert reader.state is not ReadState.READ or seen
+
+
+def test_a_cell_longer_than_the_library_takes_is_read():
+    _, found = records(b'a,b\n2,z\n3,y\n1,"' + b"x" * 200_000 + b'"\n')
+    assert len(found[2]["b"]) == 200_000

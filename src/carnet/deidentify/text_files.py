@@ -18,13 +18,14 @@ from carnet.formats.text_files import (
     JSON,
     LONGEST_JSON,
     NDJSON,
+    Table,
     TextReader,
     cells_of,
     has_header,
     head_lines,
     lines_of,
     rows_of,
-    separator_of,
+    table_of,
 )
 
 _MARK = "\ufeff"
@@ -106,11 +107,15 @@ def masked_json(text: str, mask: TextMask) -> str:
 
 
 def _table(source: BinaryIO, encoding: str, mask: TextMask) -> Iterator[tuple[str, str]]:
-    separator = separator_of([one for one in head_lines(source, encoding) if one.strip()][:20]) or ","
+    separator, preamble = table_of(head_lines(source, encoding)) or Table(",", 0)
     names: list[str] | None = None
     for row in rows_of(source, encoding):
         mark = _MARK if row.startswith(_MARK) else ""
         body = row[len(mark) :]
+        if names is None and (preamble or not body.strip()):
+            preamble -= bool(body.strip())
+            yield row, mark + mask.text(body)
+            continue
         content = body.rstrip("\r\n")
         end = body[len(content) :]
         cells = cells_of(content, separator)

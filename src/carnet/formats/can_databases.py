@@ -22,7 +22,7 @@ SUFFIXES = frozenset({".dbc", ".kcd", ".sym", ".arxml"})
 LARGEST = 64 * 1024 * 1024
 _HEAD_BYTES = 4096
 _DBC = re.compile(rb"(?m)^(VERSION[ \t]+\"|NS_[ \t]*:|BS_[ \t]*:|BU_[ \t]*:|BO_ \d+ )")
-_SYM = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*FormatVersion\s*=\s*\d+\.\d+")
+_SYM = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*(?://[^\r\n]*\s+)*FormatVersion\s*=\s*\d+\.\d+")
 _ROOTS = {"NetworkDefinition": KCD, "AUTOSAR": ARXML}
 _DECLARED = re.compile(r"<!(DOCTYPE|ENTITY)")
 _PLACE = re.compile(r"line (\d+)|(?:id|ID) (0x[0-9a-fA-F]{1,8})\b")

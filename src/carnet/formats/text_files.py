@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from carnet.errors import UnreadableError
 from carnet.formats.json_shapes import LONG_LIST, is_long_line, shape_of
@@ -28,6 +28,8 @@ JSON, NDJSON, CSV, TEXT = "json", "ndjson", "csv", "text"
 TEXT_FORMATS = (JSON, NDJSON, CSV, TEXT)
 LONGEST_JSON = 256 * 1024 * 1024
 LONGEST_LINE = 16 * 1024 * 1024
+# The library's own limit, 128 KiB, ends in an error of its own; rows are bounded here.
+csv.field_size_limit(max(csv.field_size_limit(), 2 * LONGEST_LINE))
 _BLOCK = 1 << 20
 # Control characters that no text has; a log may have bells and colours.
 _CONTROL = re.compile(r"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
@@ -35,6 +37,9 @@ _HEAD = 64 * 1024
 _SEPARATORS = ",;\t|"
 _DEEPEST = 12
 _FEWEST_ROWS = 2
+_FEWEST_COLUMNS = 3
+_TABLE_HEAD, _STRICT_HEAD = 40, 20
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d{1,12},\d{1,15}\s*")
 _ROWS_AT_ONCE = 4096
 _DOCUMENTS_AT_ONCE = 256
 _CHARACTERS_AT_ONCE = 1 << 20
@@ -81,6 +86,56 @@ def separator_of(lines: list[str]) -> str | None:
         if len(full) >= _FEWEST_ROWS and len(counts) == 1 and counts.pop() > 1:
             return sign
     return None
+
+
+class Table(NamedTuple):
+    """How a table is written: its separator, and how many lines that are not blank stand before its header."""
+
+    separator: str
+    preamble: int
+
+
+def table_of(lines: list[str]) -> Table | None:
+    """Say how a table is written of which these are the first lines; None where they are no table.
+
+    Loggers write remarks before the header, and single rows differ: then three columns or more, one of them of
+    numbers, and nine rows in ten have to agree.
+
+    Args:
+        lines: the first lines; blank ones do not count.
+    """
+    full = [line for line in lines if line.strip()][:_TABLE_HEAD]
+    sign = separator_of(full[:_STRICT_HEAD])
+    if sign is not None:
+        return Table(sign, 0)
+    found: list[Table] = []
+    for sign in _SEPARATORS:
+        rows = [next(csv.reader([line], delimiter=sign), []) for line in full]
+        widths = [len(row) for row in rows]
+        width = max(set(widths[len(widths) // 2 :]), key=widths.count, default=0)
+        start = next((at for at in range(len(widths) - 1) if widths[at] == widths[at + 1] == width), -1)
+        body = [row for row in rows[start:] if len(row) == width] if start >= 0 else []
+        if (
+            width >= _FEWEST_COLUMNS
+            and len(body) * 2 >= max(2 * _FEWEST_COLUMNS, len(full))
+            and len(body) * 10 >= (len(rows) - start) * 9
+            and not any(line.count('"') % 2 for line in full[:start])
+            and any(_is_numbers([row[at] for row in body[1:]]) for at in range(width))
+        ):
+            found.append(Table(sign, start))
+    # A header has no decimals: where commas stand in the numbers alone, it would count as a remark.
+    return min(found, key=lambda one: one.preamble, default=None)
+
+
+def _is_numbers(cells: list[str]) -> bool:
+    """Say whether most cells of a column that hold something hold numbers."""
+    held = [one for one in cells if one.strip()]
+    return bool(held) and sum(number_in(_pointed(one)) is not None for one in held) * 5 >= len(held) * 4
+
+
+def _pointed(cell: str) -> str:
+    """Give a cell with a point for the comma before its decimals, where it is such a number."""
+    return cell.replace(",", ".") if "," in cell and _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def lines_of(source: BinaryIO, encoding: str) -> Iterator[str]:
@@ -151,7 +206,7 @@ def form_of(source: BinaryIO, encoding: str) -> str:
     # Sentences of a receiver have as many commas each as a table has.
     if sum(map(is_line, lines[:20])) * 2 > len(lines[:20]):
         return TEXT
-    return CSV if separator_of(lines[:20]) else TEXT
+    return CSV if table_of(lines) else TEXT
 
 
 def _is_json(line: str) -> bool:
@@ -379,19 +434,39 @@ class TextReader(Reader):
     def _cells(self) -> Iterator[tuple[list[str], list[str]]]:
         """Give the names of a table's columns, and the cells of each row that has any."""
         encoding = self.encoding or "utf-8"
-        separator = (
-            separator_of([one for one in head_lines(self._source, encoding) if one.strip()][:20]) or ","
-        )
+        separator, preamble = table_of(head_lines(self._source, encoding)) or Table(",", 0)
         names: list[str] | None = None
         for row in rows_of(self._source, encoding):
-            cells = cells_of(row.lstrip("\ufeff"), separator)
+            text = row.lstrip("\ufeff")
+            if names is None:
+                if not text.strip():
+                    continue
+                if preamble:
+                    preamble -= 1
+                    yield ["text"], [text.strip("\r\n")]
+                    continue
+            cells = cells_of(text, separator)
             if names is None:
                 if has_header(cells):
-                    names = cells
+                    names = _told_apart(cells)
                     continue
                 names = []
             if any(cells):
-                yield names, cells
+                yield names, cells if separator == "," else [_pointed(one) for one in cells]
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Give the names of columns, those that stand there twice with a number: none may hide another."""
+    if len(set(names)) == len(names):
+        return names
+    made: list[str] = []
+    for name in names:
+        new, number = name, 1
+        while new in made:
+            number += 1
+            new = f"{name} {number}"
+        made.append(new)
+    return made
 
 
 def _column(names: list[str], at: int) -> str:
