@@ -191,6 +191,7 @@ def test_areas_across_the_meridian_and_until_a_day():
         {"corners": [[1, 2]], "radius_m": 5, "until": "soon"},
         {"corners": [[1, 2]], "radius_m": 5, "name": "x"},
         {"corners": "here"},
+        {"corners": [[0, -100], [0, 100], [50, 0]]},
     ],
 )
 def test_what_is_no_area_is_refused(form):

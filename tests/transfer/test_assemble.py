@@ -111,3 +111,44 @@ def test_an_undertaking_with_an_unknown_or_missing_field_is_refused():
         Undertaking.from_json({"receiver": "x", "activity": "other", "purpose": "x", "purposes": 1})
     with pytest.raises(RefusedError, match="purpose"):
         Undertaking.from_json({"receiver": "x", "activity": "other"})
+
+
+def placed(value, *, until="2026-12-31", lists=("l@1",), data=("location.trajectory",)):
+    facts = {"places_lists": lists, "places_until": until}
+    if value is not None:
+        facts |= {"sensitive_places": value, "military_area": value}
+    return StreamFacts("gnss", "messages", None, 9, (), data, facts)
+
+
+@pytest.mark.parametrize(
+    ("streams", "told"),
+    [
+        ([placed(value=False)], False),
+        ([placed(value=False), placed(value=False)], False),
+        ([placed(value=False), placed(value=None)], None),
+        ([placed(value=False), TRACK], None),
+        ([placed(value=False), placed(value=True), TRACK], True),
+        ([placed(value=False, until="2026-11-21")], False),
+        ([placed(value=False, until="2026-11-20")], None),
+        ([placed(value=True, until="2026-11-20")], True),
+        ([placed(value=False, lists=("l@2",))], None),
+        ([placed(value=False, lists=())], None),
+    ],
+)
+def test_sensitive_places_combine_over_streams_and_end_with_their_lists(streams, told):
+    made = movement(*(sheet(one) for one in streams), declared=Declared(places_lists=("l@1",)))
+    facts = content(made, "location.trajectory").get("facts", {})
+    assert facts.get("sensitive_places") is told
+    assert facts.get("military_area") is told
+
+
+def test_a_place_beside_the_streams_counts_and_what_is_unknown_is_never_clear():
+    clear = placed(value=False, data=("location.position", "unknown"))
+    made = movement(sheet(clear), declared=Declared(places_lists=("l@1",)))
+    assert content(made, "location.position")["facts"]["sensitive_places"] is False
+    assert "sensitive_places" not in content(made, "unknown").get("facts", {})
+    held = (("places_lists", ("l@1",)), ("places_until", "2026-12-31"), ("sensitive_places", True))
+    for facts, told in (((), None), (held, True)):
+        beside = Outside("EXIF GPS", "location.position", ("format: a place",), facts)
+        made = movement(sheet(clear, outside=(beside,)), declared=Declared(places_lists=("l@1",)))
+        assert content(made, "location.position").get("facts", {}).get("sensitive_places") is told

@@ -40,9 +40,14 @@ class Area:
             whole = count == 1 and 0 < self.radius_m <= _LARGEST_RADIUS_M
         for y, x in self.corners:
             whole = whole and abs(y) <= _MOST_LATITUDE and abs(x) <= _MOST_LONGITUDE
+        west = self.corners[0][1] if self.corners else 0.0
+        runs = [(x - west + _MOST_LONGITUDE) % 360.0 for _, x in self.corners] or [0.0]
+        # Wider, nobody could say which side of it is meant.
+        whole = whole and max(runs) - min(runs) < _MOST_LONGITUDE
         if not whole:
             raise InputError(
-                "a place is a centre with a radius of up to 100 km, or a polygon of three corners or more",
+                "a place is a centre with a radius of up to 100 km, or a polygon of three corners or more, "
+                "narrower than half the world",
                 where="places",
                 remedy="give latitude and longitude in degrees, in this order",
             )

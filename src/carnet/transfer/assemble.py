@@ -20,6 +20,7 @@ from typing import Any
 from carnet.errors import RefusedError
 from carnet.model.factsheet import FactSheet, ReadState, StreamFacts
 from carnet.model.ids import Country, DataClass
+from carnet.model.vocabulary import UNKNOWN_CLASS
 
 _COMBINED_BY_MAXIMUM = ("faces_px_max", "plates_px_max")
 _COMBINED_BY_SUM = ("hours", "images")
@@ -187,9 +188,9 @@ def contents_of(
     contents = []
     for data, found in sorted(streams.items()):
         facts = _measured(found)
-        facts |= _of_places(
-            [*(one.facts for one in found), *beside.get(data, ())], day, declared.places_lists
-        )
+        told = _of_places([*(one.facts for one in found), *beside.get(data, ())], day, declared.places_lists)
+        # What nobody understood may hold positions that nobody saw.
+        facts |= {name: value for name, value in told.items() if value or data != UNKNOWN_CLASS}
         said = declared.contents.get(data, {})
         contents.append(_content(data, facts, origin, derivation, said, nobody=nobody))
     return contents
