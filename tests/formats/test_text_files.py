@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import reduce
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from carnet.formats.json_values import json_values
 from carnet.formats.legacy_text import legacy_of
 from carnet.formats.text_files import TextReader, encoding_of, parts_of, table_of
 from carnet.model.factsheet import ReadState
+from carnet.recognise.receivers import sentence_in
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -252,3 +254,26 @@ def test_any_lines_are_a_table_or_none(text):
 def test_a_cell_longer_than_the_library_takes_is_read():
     _, found = records(b'a,b\n2,z\n3,y\n1,"' + b"x" * 200_000 + b'"\n')
     assert len(found[2]["b"]) == 200_000
+
+
+def sentence(at):
+    body = f"GNRMC,1200{at:02d}.00,A,48{6 + at / 100:07.4f},N,011{30 + at / 100:07.4f},E,10.0,90.0,010126,,,A"
+    return f"${body}*{reduce(lambda total, sign: total ^ ord(sign), body, 0):02X}"
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["", "2026-01-01 12:00:07 ", "1700000000.123,", "[INFO] gps: ", "ttyUSB0;", '7,"'],
+)
+def test_sentences_of_a_receiver_behind_a_loggers_time_are_a_track(prefix):
+    text = "\r\n".join(prefix + sentence(at) + ('"' if '"' in prefix else "") for at in range(60))
+    sheet = describe(io.BytesIO(text.encode()), name="x", detect=False)
+    assert (sheet.format, sheet.state) == ("text", ReadState.READ)
+    assert "location.trajectory" in sheet.data
+    assert sheet.streams[0].facts["points"] == 60
+    assert sheet.streams[0].facts["countries"] == ("DE",)
+
+
+def test_a_price_is_no_sentence():
+    assert sentence_in("costs $12,50, more") == "costs $12,50, more"
+    assert sentence_in("x" * 100 + sentence(1)).startswith("x")

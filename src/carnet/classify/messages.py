@@ -39,7 +39,7 @@ from carnet.formats.runs import Run
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import class_of_name, is_accuracy
-from carnet.recognise.receivers import is_line, is_raw, place_of
+from carnet.recognise.receivers import is_line, is_raw, place_of, sentence_in
 from carnet.recognise.text import Hit, recognise
 from carnet.recognise.vss import class_of_vss, values_said_by_path
 
@@ -214,7 +214,7 @@ class MessageStream:
             if path not in self._known:
                 continue
             lines[path], texts = _read(cells, typed=rows.typed)
-            if any(text[:1] in _RECEIVERS for text in texts):
+            if any(map(_may_speak, texts)):
                 for cell in cells:
                     self._hear(path, cell)
             for text in texts:
@@ -263,7 +263,7 @@ class MessageStream:
         for path in self._wanted:
             if path in distinct:
                 # What receivers say counts each time, other texts once.
-                spoken = any(one[:1] in _RECEIVERS for one in distinct[path])
+                spoken = any(map(_may_speak, distinct[path]))
                 for text in columns.texts[path] if spoken else distinct[path]:
                     self._text(path, text)
             elif path in columns.numbers:
@@ -277,7 +277,7 @@ class MessageStream:
 
     def _hear(self, path: str, value: str) -> None:
         """Take what a receiver says: each time, since it moves."""
-        if value[:1] in _RECEIVERS and is_line(value):
+        if _may_speak(value) and is_line(value := sentence_in(value)):
             place = place_of(value)
             if place is not None:
                 if (path, place[0]) not in self._spoken:
@@ -475,6 +475,11 @@ def _read(cells: Sequence[str], *, typed: bool) -> tuple[list[float | None], lis
     values = {cell: value_of(cell) if typed else cell for cell in dict.fromkeys(cells)}
     numbers = {cell: _number(value) for cell, value in values.items()}
     return [numbers[cell] for cell in cells], [cell for cell, value in values.items() if value is cell]
+
+
+def _may_speak(text: str) -> bool:
+    """Say whether a text may hold what a receiver says; loggers write their own time before it."""
+    return text[:1] in _RECEIVERS or "$" in text
 
 
 def _line(value: Any) -> list[float]:

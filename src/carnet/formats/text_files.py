@@ -22,7 +22,7 @@ from carnet.formats.json_shapes import LONG_LIST, is_long_line, shape_of
 from carnet.formats.legacy_text import ANNOUNCED, legacy_of
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
 from carnet.formats.records import Documents, Rows, number_in, value_of
-from carnet.recognise.receivers import is_line
+from carnet.recognise.receivers import is_line, sentence_in
 
 JSON, NDJSON, CSV, TEXT = "json", "ndjson", "csv", "text"
 TEXT_FORMATS = (JSON, NDJSON, CSV, TEXT)
@@ -204,7 +204,7 @@ def form_of(source: BinaryIO, encoding: str) -> str:
         if not _is_bracketed(first):
             return JSON
     # Sentences of a receiver have as many commas each as a table has.
-    if sum(map(is_line, lines[:20])) * 2 > len(lines[:20]):
+    if sum(is_line(sentence_in(one)) for one in lines[:20]) * 2 > len(lines[:20]):
         return TEXT
     return CSV if table_of(lines) else TEXT
 

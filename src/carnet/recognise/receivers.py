@@ -32,11 +32,18 @@ _NOVATEL_AT = {
 }
 _RAW = frozenset({"RANGE", "RANGECMP", "RANGECMP2", "RANGECMP4", "RAWEPHEM", "BESTXYZ", "PSRXYZ", "BESTUTM"})
 _LINE = re.compile(r"\s*(?:[$!][A-Z]{2}[A-Z0-9]{3},|\$P[A-Z0-9]{3,}|[#%][A-Z0-9]{2,30}A,[^;]{10,}(?:;|$))")
+_LONGEST_PREFIX = 80
 
 
 def is_line(line: str) -> bool:
     """Say whether a line has the form of a sentence or a log."""
     return _LINE.match(line) is not None
+
+
+def sentence_in(line: str) -> str:
+    """Give a line from where an NMEA sentence begins in it: loggers write their own time before it."""
+    at = line.find("$", 1, _LONGEST_PREFIX)
+    return line[at:] if at > 0 and not is_line(line) and is_line(line[at:]) else line
 
 
 def is_raw(line: str) -> bool:
