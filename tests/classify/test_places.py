@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import sys
 from datetime import date
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from carnet.classify.describe import describe
 from carnet.classify.place_facts import tell_streams
 from carnet.classify.places import NEAR_M, SHIFT_M, PlaceWatch
-from carnet.errors import InputError
+from carnet.errors import InputError, MissingExtraError
 from carnet.formats.reader import BlockedReader, Reader, Stream
 from carnet.model.area import Area
 from carnet.model.factsheet import StreamFacts
@@ -340,6 +341,13 @@ def test_without_a_list_nothing_is_said(shared):
 def test_a_list_is_asked_on_a_day():
     with pytest.raises(InputError, match="on a day"):
         describe(io.BytesIO(b"x"), name="x", places=[a_list()])
+
+
+def test_without_numpy_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "carnet.classify.places", None)
+    with pytest.raises(MissingExtraError, match="sensitive places"):
+        describe(io.BytesIO(b"a text\n"), name="x", places=[a_list()], day=DAY)
+    assert describe(io.BytesIO(b"a text\n"), name="x").state == "read"
 
 
 def table(rows):

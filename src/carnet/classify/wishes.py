@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from carnet.errors import MissingExtraError
 from carnet.model.place_list import PlaceList
 
 if TYPE_CHECKING:
@@ -27,10 +28,20 @@ class Wishes:
     day: date | None
 
     def watch(self) -> PlaceWatch | None:
-        """Make what looks at a file's positions, where somebody gave a list; it needs NumPy."""
+        """Make what looks at a file's positions, where somebody gave a list.
+
+        Raises:
+            MissingExtraError: NumPy is not installed.
+        """
         if not self.places or self.day is None:
             return None
-        from carnet.classify.places import PlaceWatch
+        try:
+            from carnet.classify.places import PlaceWatch
+        except ImportError as error:
+            raise MissingExtraError(
+                f"looking for sensitive places needs the library {error.name}",
+                remedy="pip install 'carnet[recordings]'",
+            ) from error
 
         return PlaceWatch(self.places, self.day)
 
