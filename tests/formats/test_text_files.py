@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carnet.classify import describe
-from carnet.classify.messages import flatten
+from carnet.classify.leaves import flatten
 from carnet.errors import UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.json_values import json_values

@@ -6,10 +6,10 @@ The second look, at structure, is `pairs.py`: what is a position by its values, 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from carnet.classify.leaves import flatten, line_of, number_of, read_cells
 from carnet.classify.named import by_name_or_value
 from carnet.classify.pairs import (
     MOST_SAMPLES,
@@ -30,9 +30,9 @@ from carnet.classify.schemas import (
 from carnet.classify.texts import FieldTexts
 from carnet.classify.track import Track
 from carnet.errors import UnreadableError
-from carnet.formats.cdr import Codec, codec, value_at
+from carnet.formats.cdr import Codec, codec, value_at, words_of
 from carnet.formats.cdr_columns import ColumnReader, Columns
-from carnet.formats.json_shapes import LONG_LIST, is_long_line
+from carnet.formats.protobuf_messages import ProtobufCodec
 from carnet.formats.reader import Message, Stream
 from carnet.formats.records import Documents, Rows, value_of
 from carnet.formats.runs import Run
@@ -52,43 +52,12 @@ _FEW = 8
 # So many are listed; so many are named in law, those that are not listed by class.
 _MOST_FIELDS = 500
 _MOST_PATHS = 20_000
-_DEEPEST = 12
+_LISTS = "(texts in lists)"
 _GROUND = frozenset({"carnet/OSM", "carnet/GeoJSON places"})
 _OUTLINES = frozenset({"carnet/GeoJSON areas"})
 # What sentences and logs of receivers begin with.
 _RECEIVERS = frozenset("$!#%")
 _RAW = Hit(POSITION, "text: raw data of a receiver")
-_WHOLE = re.compile(r"[+-]?[0-9]+")
-_LONGEST_NUMBER = 12
-
-
-def flatten(value: Any, path: str = "", depth: int = 0, *, rest: bool = False) -> Iterator[tuple[str, Any]]:
-    """Give the leaves of a JSON value as (path with dots, value); a long line of numbers is one of a record's.
-
-    Args:
-        value: the value.
-        path: where it stands.
-        depth: how deep; what lies too deep comes as one text, so that it is looked through all the same.
-        rest: give what stands behind the first four of a list as one text; else it is left to who cut the
-            document into parts.
-    """
-    if depth > _DEEPEST and isinstance(value, dict | list):
-        yield path, json.dumps(value, ensure_ascii=False)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            # JSON can spell halves of surrogate pairs, which no output can carry.
-            name = str(key).encode("utf-8", "replace").decode("utf-8")
-            yield from flatten(inner, f"{path}.{name}" if path else name, depth + 1, rest=rest)
-    elif isinstance(value, list):
-        if not rest and is_long_line(value):
-            yield path or "value", value
-            return
-        for number, inner in enumerate(value[:LONG_LIST]):
-            yield from flatten(inner, f"{path}.{number}" if path else str(number), depth + 1, rest=rest)
-        if rest and any(isinstance(one, dict | list | str) for one in value[LONG_LIST:]):
-            yield f"{path}.more" if path else "more", json.dumps(value[LONG_LIST:], ensure_ascii=False)
-    else:
-        yield path or "value", value
 
 
 class MessageStream:
@@ -103,6 +72,8 @@ class MessageStream:
         self._codec: Codec | None = None
         self._wanted: tuple[str, ...] = ()
         self._columns: ColumnReader | None = None
+        self._plain: ProtobufCodec | None = None
+        self._listed = False
         self._paths: list[str] = []
         self._beyond = False
         self._said: dict[str, dict[Hit, None]] = {}
@@ -129,13 +100,25 @@ class MessageStream:
                     one.path for one in fields if not one.array and not is_framework(one.path)
                 )
                 self._columns = ColumnReader(self._codec, frozenset(self._wanted))
+                # What stands in lists is not taken apart; its texts are looked through all the same.
+                self._listed = any(
+                    one.listed and one.base == "string" and not is_framework(one.path)
+                    for one in self._codec.fields
+                )
+        elif stream.encoding == stream.schema_encoding == "protobuf":
+            try:
+                self._plain = ProtobufCodec(stream.schema_data, stream.schema or "")
+            except UnreadableError as error:
+                self.note = error.what
+            else:
+                self._meet(self._plain.paths())
         elif stream.encoding != "json":
             self.note = "a stream is in an encoding that carnet does not open"
 
     @property
     def readable(self) -> bool:
         """Whether payloads can be opened."""
-        return self._codec is not None or self.stream.encoding == "json"
+        return self._codec is not None or self._plain is not None or self.stream.encoding == "json"
 
     def _pair_names(self, fresh: list[str]) -> None:
         """Find latitude and longitude that stand beside each other by name, once both are there."""
@@ -171,17 +154,18 @@ class MessageStream:
         if values is None:
             self.bad += 1
         else:
+            self._lists(message)
             self._take(values)
 
     def _take(self, values: dict[str, Any]) -> None:
         """Take the values of one message by the paths of its fields."""
         for latitude, longitude, track in self._pairs:
-            for a, b in zip(_line(values.get(latitude)), _line(values.get(longitude)), strict=False):
+            for a, b in zip(line_of(values.get(latitude)), line_of(values.get(longitude)), strict=False):
                 track.add(a, b)
         for path, value in values.items():
             if isinstance(value, str):
                 self._text(path, value)
-            if numbers := _line(value):
+            if numbers := line_of(value):
                 line = self._numbers.setdefault(path, [])
                 line += numbers[: MOST_SAMPLES - len(line)]
 
@@ -213,7 +197,7 @@ class MessageStream:
         for path, cells in columns.items():
             if path not in self._known:
                 continue
-            lines[path], texts = _read(cells, typed=rows.typed)
+            lines[path], texts = read_cells(cells, typed=rows.typed)
             if any(map(_may_speak, texts)):
                 for cell in cells:
                     self._hear(path, cell)
@@ -251,11 +235,13 @@ class MessageStream:
                 self.add(message)
         else:
             self.count += len(run)
+            for message in run.messages() if self._listed else ():
+                self._lists(message)
 
     def _add_columns(self, columns: Columns, run: Run) -> bool:
         """Take values by column; False, and nothing taken, where texts are numbers."""
         distinct = {path: tuple(dict.fromkeys(texts)) for path, texts in columns.texts.items()}
-        if any(_number(one) is not None for texts in distinct.values() for one in texts):
+        if any(number_of(one) is not None for texts in distinct.values() for one in texts):
             return False
         for latitude, longitude, track in self._pairs:
             if latitude in columns.numbers and longitude in columns.numbers:
@@ -270,6 +256,12 @@ class MessageStream:
                 line = self._numbers.setdefault(path, [])
                 line += columns.numbers[path][: MOST_SAMPLES - len(line)].tolist()
         return True
+
+    def _lists(self, message: Message) -> None:
+        """Look through the texts that stand in lists of a ROS message, and through its others once more."""
+        if self._listed:
+            for text in words_of(message.data, self.stream.encoding):
+                self._texts.add(_LISTS, text)
 
     def _text(self, path: str, value: str) -> None:
         self._hear(path, value)
@@ -300,8 +292,8 @@ class MessageStream:
                     continue
             return result
         try:
-            document = json.loads(message.data)
-        except (ValueError, RecursionError):
+            document = json.loads(message.data) if self._plain is None else self._plain.plain(message.data)
+        except (ValueError, RecursionError, UnreadableError):
             return None
         return self._leaves(document)
 
@@ -356,6 +348,12 @@ class MessageStream:
             )
             if not self._is_frame(path) and (path not in self._said or path in self._unsaid):
                 fields.append(self._field(path, tracked.get(path)))
+        told = {why for one in fields for why in one.because}
+        fields.extend(
+            FieldClass("*", hit.data, hit.certainty, (f"{hit.rule} in a list",))
+            for hit in self._texts.hits(_LISTS)
+            if hit.rule not in told
+        )
         if self._beyond:
             for _, _, track in self._pairs:
                 track.only_part(SAMPLED)
@@ -452,41 +450,9 @@ def _listed(fields: list[FieldClass]) -> list[FieldClass]:
     return kept
 
 
-def _number(value: Any) -> float | None:
-    """Give a number that a float can hold, else None."""
-    # Tables keep whole numbers as texts, since digits alone may be a telephone.
-    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and _WHOLE.fullmatch(value):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
-
-
-def _read(cells: Sequence[str], *, typed: bool) -> tuple[list[float | None], list[str]]:
-    """Give the numbers of a column row by row, None where there is none, and its texts, each once."""
-    if typed and all("." in cell for cell in cells):
-        try:
-            return list(map(float, cells)), []
-        except ValueError:
-            pass
-    values = {cell: value_of(cell) if typed else cell for cell in dict.fromkeys(cells)}
-    numbers = {cell: _number(value) for cell, value in values.items()}
-    return [numbers[cell] for cell in cells], [cell for cell, value in values.items() if value is cell]
-
-
 def _may_speak(text: str) -> bool:
     """Say whether a text may hold what a receiver says; loggers write their own time before it."""
     return text[:1] in _RECEIVERS or "$" in text
-
-
-def _line(value: Any) -> list[float]:
-    """Give the numbers of a value: those of a line, the one that it is, or none."""
-    found = value if isinstance(value, list) else [value]
-    numbers = [number for one in found if (number := _number(one)) is not None]
-    return numbers if len(numbers) == len(found) else []
 
 
 def _cabin(topic: str, data: DataClass) -> DataClass:

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from carnet.errors import MissingExtraError, UnreadableError
 
@@ -36,11 +36,19 @@ _NAME = re.compile(r"[A-Za-z]\w*/msg/[A-Za-z]\w*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """One leaf of a message type: its path with dots, its base type, and whether it is an array."""
+    """One leaf of a message type.
+
+    Attributes:
+        path: its path with dots.
+        base: its base type.
+        array: whether it is an array itself.
+        listed: whether it is an array, or stands in a list of messages.
+    """
 
     path: str
     base: str
     array: bool
+    listed: bool
 
 
 class Codec:
@@ -65,7 +73,9 @@ class Codec:
         try:
             self._store = get_typestore(Stores.EMPTY)
             self._store.register(get_types_from_msg(text, self.schema))
-            self._fields = tuple(itertools.islice(self._walk(self.schema, "", 0), _MOST_FIELDS + 1))
+            self._fields = tuple(
+                itertools.islice(self._walk(self.schema, "", 0, listed=False), _MOST_FIELDS + 1)
+            )
             if len(self._fields) > _MOST_FIELDS:
                 raise ValueError("too many fields")
         except (TypesysError, *_WRONG_BYTES, SyntaxError, AttributeError, RecursionError) as error:
@@ -83,7 +93,7 @@ class Codec:
         """What each type consists of, as the type store has it: by type, constants and fields."""
         return self._store.fielddefs
 
-    def _walk(self, name: str, prefix: str, depth: int) -> Iterator[FieldType]:
+    def _walk(self, name: str, prefix: str, depth: int, *, listed: bool) -> Iterator[FieldType]:
         if depth > _DEEPEST:
             raise ValueError("nested too deeply")
         from rosbags.interfaces import Nodetype
@@ -94,9 +104,9 @@ class Codec:
             kind, what = described[1][0] if array else described
             path = f"{prefix}{field}"
             if kind == Nodetype.NAME:
-                yield from self._walk(str(what), f"{path}.", depth + 1)
+                yield from self._walk(str(what), f"{path}.", depth + 1, listed=listed or array)
             else:
-                yield FieldType(path, str(what[0]), array)
+                yield FieldType(path, str(what[0]), array, listed or array)
 
     def decode(self, data: bytes) -> Any:
         """Give the message as an object with the fields' names; raises `UnreadableError`."""
@@ -130,6 +140,30 @@ def codec(schema: str, text: str, encoding: str = "cdr") -> Codec:
         UnreadableError: the definition cannot be understood.
     """
     return Codec(schema, text, encoding)
+
+
+_FEWEST_BYTES = 4
+_WORDS = re.compile(rb"[\t\n\r -~\x80-\xff]{4,}")
+
+
+def words_of(data: bytes, encoding: str) -> Iterator[str]:
+    """Give the texts of a message that are four bytes or longer, by the length that stands before each.
+
+    It needs no decoding, so it is fast; a run of numbers that happens to look like a text with its length is given
+    too. CDR: OMG formal/02-06-51, 15.3.2.7 (the length counts the zero behind the text); ROS 1 has no zero.
+
+    Args:
+        data: a whole message.
+        encoding: `cdr` or `ros1`.
+    """
+    zero = 1 if encoding == "cdr" else 0
+    order: Literal["little", "big"] = "big" if encoding == "cdr" and data[1:2] == b"\x00" else "little"
+    for match in _WORDS.finditer(data):
+        # With the highest byte first, the lowest byte of a length stands right before the text and may look like one.
+        for at in (match.start(), match.start() + 1) if order == "big" else (match.start(),):
+            length = int.from_bytes(data[max(0, at - 4) : at], order) - zero
+            if length >= _FEWEST_BYTES and at + length <= len(data):
+                yield data[at : at + length].decode("utf-8", "replace")
 
 
 def value_at(message: Any, path: str) -> Any:
