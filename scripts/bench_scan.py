@@ -1,10 +1,10 @@
-"""The scan part of `make bench`: small messages, camera recordings and small files, beside other programs.
+"""The scan part of `make bench`: small messages, camera recordings, texts and small files, beside other programs.
 
     python scripts/bench_scan.py [FOLDER OF REAL RECORDINGS]
 
 The folder (by default `../shared/data` beside the checkout) holds `comma2k19_rav4_first40s.mcap` and
 `nuscenes_one_keyframe.mcap`; their messages are written again and again, with later times, and pictures and points
-with bytes of their own. Without it only the small files are measured.
+with bytes of their own. Without it only texts and small files are measured.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import struct
 import subprocess
 import sys
@@ -39,6 +40,7 @@ CAMERA = "nuscenes_one_keyframe.mcap"
 SMALL_MESSAGES = 2_000_000
 CAMERA_BYTES = 2_000_000_000
 FILES = 10_000
+TEXT_BYTES = 20_000_000
 FOLDER_FILES = 500
 Line = Callable[[str, str], None]
 
@@ -207,14 +209,67 @@ def _files(line: Line, folder: Path, many: int) -> None:
                 one.unlink()
         count = sum(1 for one in place.rglob("*") if one.is_file())
         command = [sys.executable, "-m", "carnet", "scan", str(place), "--json"]
-        begun = time.perf_counter()
+        begun, spent = time.perf_counter(), _processor_seconds()
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=dict(os.environ))
-        seconds = time.perf_counter() - begun
+        seconds, spent = time.perf_counter() - begun, _processor_seconds() - spent
         states = json.loads(done.stdout)["summary"]
         line(
             f"carnet scan of {count} small files, {name} (bar 2,000 files/s)",
             f"{count / seconds:.0f} files/s; {states['read']} read, {states['blocked']} blocked",
         )
+        line(
+            "of the processor, which others at work do not change much",
+            f"{spent / count * 1e3:.2f} ms a file",
+        )
+
+
+def _processor_seconds() -> float:
+    """Give the processor time of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _texts(line: Line, folder: Path) -> None:
+    """Describe a table, lines of JSON and a log, each of `TEXT_BYTES` or a little more."""
+    chance = random.Random(2)  # noqa: S311 - a repeatable draw
+
+    def row(number: int) -> tuple[float, str, str, str]:
+        where = f"{31 + number * 1e-6:.6f}", f"{121 + number * 1e-6:.6f}"
+        return 1785204000 + number / 10, *where, f"{chance.random() * 50:.2f}"
+
+    def cells(number: int) -> str:
+        return ",".join(map(str, row(number))) + f",{chance.choice(['drive', 'idle'])},step {number % 1000}\n"
+
+    def document(number: int) -> str:
+        at, latitude, longitude, speed = row(number)
+        place = {"lat": float(latitude), "lon": float(longitude)}
+        return (
+            json.dumps({"t": at, "speed": float(speed), "gps": place, "note": f"step {number % 1000}"}) + "\n"
+        )
+
+    def log(number: int) -> str:
+        return (
+            f"{row(number)[0]:.1f} INFO module {chance.randrange(99)} at node {chance.randbytes(4).hex()}\n"
+        )
+
+    for name, head, make in (
+        ("a table (CSV)", "time,lat,lon,speed,state,note\n", cells),
+        ("lines of JSON", "", document),
+        ("a log", "", log),
+    ):
+        place = folder / "text"
+        with place.open("w") as out:
+            out.write(head)
+            number = 0
+            while out.tell() < TEXT_BYTES:
+                out.write(make(number))
+                number += 1
+        with place.open("rb") as source:
+            begun = time.process_time()
+            sheet = describe(source, name=place.name, detect=False)
+            seconds = time.process_time() - begun
+        rate = f"{place.stat().st_size / seconds / 1e6:.1f} MB/s; {sheet.streams[0].count} records, {sheet.state}"
+        line(f"{name} of {TEXT_BYTES // 1_000_000} MB, every text looked through, a core", rate)
 
 
 def bench_scan(line: Line, data: Path | None = None, files: int = FILES) -> None:
@@ -228,6 +283,7 @@ def bench_scan(line: Line, data: Path | None = None, files: int = FILES) -> None
                 line(name, "not here: not measured")
             else:
                 part(line, found, folder)
+        _texts(line, folder)
         _files(line, folder, files)
 
 
