@@ -143,6 +143,38 @@ def test_coordinates_with_their_hemisphere_or_packed(text, value):
     assert "location.position" in {one.data for one in recognise(text)}
 
 
+SPELT = " ".join(f"{sign:02X}" for sign in b"WVWZZZ1JZXW000001")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<- 62 F1 90 {SPELT} ok",
+        f"rx: 49:02:01:{SPELT.replace(' ', ':').lower()}",
+        f"[5A-90-{SPELT.replace(' ', '-')}-00-00]",
+        f"7E8 {' '.join(f'{sign:02x}' for sign in b'1M8GDM9AXKP042788')}",
+    ],
+)
+def test_a_vin_in_bytes_that_are_spelt_is_found(text):
+    (found,) = [one for one in spans(text) if one.data == "vehicle_id.vin"]
+    assert found.rule == "text:vin in hex"
+    assert text[found.start : found.end].count("57") >= 2 or "31 4d 38" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(f"{at:02X}" for at in range(256)),
+        " ".join(["00"] * 40),
+        " ".join(f"{sign:02X}" for sign in b"0123456789 bottles of beer"),
+        "62 F1 90 57 56 57",
+        f"x{SPELT}",
+    ],
+)
+def test_other_bytes_are_no_vin(text):
+    assert "vehicle_id.vin" not in {one.data for one in recognise(text)}
+
+
 @pytest.mark.parametrize(
     "text",
     [

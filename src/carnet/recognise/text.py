@@ -82,6 +82,10 @@ _PACKED_WORD = re.compile(
     r"(?:latitude|longitude)(?:_?e7)?\W{0,4}(?P<value>[+-]?\d{7,10}(?![\d.]))", re.IGNORECASE
 )
 _NMEA_LINE = re.compile(r"\$(?:(?:G[A-Z]|BD|QZ|II)(?:GGA|RMC|GLL|GNS)|PUBX,00),[^\r\n\"]*")
+_VIN_BYTES = 17
+_HEX_BYTES = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{2}(?:[ :-][0-9A-Fa-f]{2}){16,1023}(?![0-9A-Za-z])")
+# What diagnosis says before a VIN: UDS, when it is written, OBD, KWP 2000.
+_VIN_ANSWER = re.compile(rb"(?:\x62\xf1\x90|\x2e\xf1\x90|\x49\x02\x01|\x5a\x90)[A-HJ-NPR-Z0-9]{17}")
 _LONGEST_LOCAL, _LONGEST_HEAD = 66, 12
 # Twelve bytes or more: a mail or a plate with a word before it.
 _ENCODED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,1400000}={0,2}(?![A-Za-z0-9+/=_-])")
@@ -196,6 +200,17 @@ def _vins(text: str, small: str) -> Iterator[tuple[int, int]]:
         beyond = any(sign > "F" for sign in token.upper() if sign.isalpha())
         shaped = token.isupper() and _UNCHECKED.fullmatch(token) is not None and letters >= _FEWEST_LETTERS
         if named or (beyond and (vin_check_digit_holds(token) or shaped)):
+            yield match.span()
+
+
+def _spelt_bytes(text: str, small: str) -> Iterator[tuple[int, int]]:
+    """Find VIN in bytes that are spelt one by one, as diagnosis and bus logs do: `62 F1 90 57 56 57 ...`."""
+    del small
+    if max(map(text.count, " :-")) < _VIN_BYTES - 1:
+        return
+    for match in _HEX_BYTES.finditer(text):
+        data = bytes.fromhex(re.sub("[:-]", " ", match.group()))
+        if _VIN_ANSWER.search(data) is not None or next(_vins(data.decode("latin-1"), ""), None) is not None:
             yield match.span()
 
 
@@ -314,6 +329,7 @@ def _is_mixed(token: str) -> bool:
 
 _RULES: tuple[tuple[str, str, _Finder], ...] = (
     ("vehicle_id.vin", "vin", _vins),
+    ("vehicle_id.vin", "vin in hex", _spelt_bytes),
     ("vehicle_id.plate", "plate_cn", _matches(_PLATE)),
     ("vehicle_id.plate", "plate_de", _headed(_PLATE_DE, _PLATE_DE_HEAD)),
     ("vehicle_id.plate", "plate_jp", _headed(_PLATE_JP, _PLATE_JP_HEAD)),
