@@ -60,6 +60,7 @@ def test_an_empty_file_is_blocked_whatever_its_name(name):
         (b"LASF\x00\x00\x11\x00" + bytes(90), "LAS or LAZ point cloud"),
         (b"\x0e\x10\xd9\x07\x35\x00\x00\x00.FIT\x12\x34", "FIT activity"),
         (b"DLT\x01\x65\x8b\x00\x00" + bytes(20), "AUTOSAR DLT"),
+        (b"File created on 1/1/2026\n\n[header]\ntime\n\n[column names]\ntime lat\n\n[data]\n", "VBOX log"),
         (bytes(100), "zero bytes"),
         (b"\x9a\x01\x02\x80", "no known kind, or encrypted"),
     ],

@@ -200,6 +200,20 @@ HEADER = "time,latitude,longitude,speed"
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        "t, Latitude (deg), Longitude (deg), speed",
+        "t,GPS Lat [\u00b0],GPS Lon [\u00b0],v",
+        'sec,"lat(deg.)","lon(deg.)",v',
+    ],
+)
+def test_a_unit_behind_a_columns_name_is_no_part_of_it(header):
+    sheet = describe(io.BytesIO("\n".join([header, *ROWS]).encode()), name="x", detect=False)
+    assert sheet.streams[0].facts["points"] == 40
+    assert "location.trajectory" in sheet.data
+
+
+@pytest.mark.parametrize(
     ("before", "rows"),
     [
         ([], ROWS),

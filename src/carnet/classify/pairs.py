@@ -46,6 +46,7 @@ _LONGITUDES = frozenset(
 )
 # GeoJSON (RFC 7946): longitude first, in lists of lists.
 _GEOJSON = re.compile(r"(?:.*\.)?coordinates(?:\.\d+)*\.([01])")
+_UNIT = re.compile(r"\s*[(\[][^()\[\]]{0,20}[)\]]\s*\Z")
 _X = frozenset({" x ", " e ", " east "})
 
 
@@ -120,11 +121,17 @@ def is_half_of_a_pair(path: str) -> bool:
 
 def _half(path: str) -> bool | None:
     """Say of a path whether it is a latitude; None where it is no half of a pair."""
-    name = words(path.rpartition(".")[2])
+    # Loggers write the unit behind the name: `Latitude (deg)`.
+    name = words(_UNIT.sub("", path).rpartition(".")[2])
     if name in _LATITUDES or name in _LONGITUDES:
         return name in _LATITUDES
     place = _GEOJSON.fullmatch(path) if name in {" 0 ", " 1 "} else None
     return place[1] == "1" if place else None
+
+
+def _beside(path: str) -> str:
+    """Give what stands before a path's last word."""
+    return _UNIT.sub("", path).rpartition(".")[0]
 
 
 def pairs_by_name(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -133,9 +140,9 @@ def pairs_by_name(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     longitudes: dict[str, str] = {}
     for path, is_latitude in halves.items():
         if not is_latitude:
-            longitudes.setdefault(path.rpartition(".")[0], path)
+            longitudes.setdefault(_beside(path), path)
     for path, is_latitude in halves.items():
-        longitude = longitudes.get(path.rpartition(".")[0])
+        longitude = longitudes.get(_beside(path))
         if is_latitude and longitude is not None:
             yield path, longitude
 

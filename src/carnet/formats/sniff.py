@@ -248,7 +248,12 @@ def is_plain_text(head: bytes) -> bool:
     foreign = any(head[at : at + len(sign)] == sign for at, sign, _ in _FOREIGN)
     # The first letters of a recording are no text.
     cut = any(sign.startswith(head) for sign in (*_OWN, *(sign for at, sign, _ in _FOREIGN if not at)))
-    return bool(head) and not foreign and not cut and is_text(head)
+    return bool(head) and not foreign and not cut and is_text(head) and not _is_vbox(head)
+
+
+def _is_vbox(head: bytes) -> bool:
+    """Take logs of Racelogic's VBOX: texts in sections, whose places are minutes that no name stands beside."""
+    return b"[column names]" in head and (b"[header]" in head or b"[data]" in head)
 
 
 def foreign_name(head: bytes) -> str:
@@ -258,6 +263,8 @@ def foreign_name(head: bytes) -> str:
             return name
     if not head.strip(b"\x00"):
         return "nothing but zero bytes"
+    if _is_vbox(head):
+        return "a VBOX log (Racelogic)"
     if is_text(head):
         return "a text"
     return "of no known kind, or encrypted"
