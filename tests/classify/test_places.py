@@ -461,3 +461,49 @@ class DescribedReader(BlockedReader):
 
     def __init__(self):
         Reader.__init__(self)
+
+
+# Samples ----------------------------------------------------------------------------------------------------
+
+
+def wandering(count):
+    """A way that never stands still, some 20 m a step."""
+    turns = np.cumsum(np.random.default_rng(7).normal(0, 0.05, count))
+    return HOME[0] + np.cumsum(1e-4 * np.cos(turns)), HOME[1] + np.cumsum(1e-4 * np.sin(turns))
+
+
+def test_what_lies_behind_a_sample_is_never_said_to_be_none():
+    latitudes, longitudes = wandering(21_500)
+    lines = [json.dumps({"u": y, "v": x}) for y, x in zip(latitudes, longitudes, strict=True)]
+    data = "\n".join(lines).encode()
+    end = circle(latitudes[-1], longitudes[-1], 20)
+    box = {"covers": [{"corners": [[30, -110], [30, -85], [48, -85], [48, -110]]}]}
+    for places in ([end], []):
+        sheet = describe(io.BytesIO(data), name="a.ndjson", places=[a_list(*places, **box)], day=DAY)
+        (facts,) = [one.facts for one in sheet.streams if "points" in one.facts]
+        assert facts.get("sensitive_places") is not False
+        assert facts["points"] == 20_000 or facts["sensitive_places"] is True
+
+
+def test_a_table_is_followed_to_its_end():
+    latitudes, longitudes = wandering(21_500)
+    arrow = pytest.importorskip("pyarrow", reason="the extra 'tables' is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra 'tables' is not installed")
+    file = io.BytesIO()
+    parquet.write_table(arrow.table({"u": latitudes, "v": longitudes}), file)
+    data, end = file.getvalue(), (float(latitudes[-1]), float(longitudes[-1]))
+    box = {"covers": [{"corners": [[30, -110], [30, -85], [48, -85], [48, -110]]}]}
+    for place, met in ((circle(*end, 20), True), (circle(31, -109), False)):
+        sheet = describe(io.BytesIO(data), name="a.parquet", places=[a_list(place, **box)], day=DAY)
+        assert sheet.streams[0].facts["points"] == 21_500
+        assert sheet.streams[0].facts.get("sensitive_places") is met
+
+
+def test_a_list_in_a_message_is_no_whole_line():
+    record = {"way": [{"latitude": HOME[0], "longitude": HOME[1] + at * 1e-4} for at in range(9)]}
+    data = "\n".join(json.dumps(record) for _ in range(3)).encode()
+    sheet = describe(io.BytesIO(data), name="a.ndjson", places=[a_list()], day=DAY)
+    told = [one.facts.get("sensitive_places") for one in sheet.streams if "location" in " ".join(one.data)]
+    assert told
+    points = max(one.facts.get("points", 0) for one in sheet.streams)
+    assert points >= 27 or False not in told
