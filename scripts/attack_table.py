@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from carnet.deidentify.assurance import lower_bound
+from carnet.model.shares import lower_bound
 
 
 @dataclass(frozen=True)

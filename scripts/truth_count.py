@@ -9,25 +9,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from carnet.deidentify.assurance import lower_bound
 from carnet.deidentify.find import Finding
 from carnet.deidentify.masks import bounds
+from carnet.model.shares import interval
 
 ENOUGH = {"face": 0.7, "plate": 0.8}
 """Share of a box that has to lie under masks."""
 
 SIZES = (8, 12, 16, 24, 32, 48, 96)
 GROWN_TRUTH = 0.15
-_SURE = 0.975
 
 XYWH = Sequence[float]
-
-
-def interval(hits: int, of: int) -> tuple[float, float]:
-    """Give Clopper and Pearson's two-sided 95 % interval of a share."""
-    if not of:
-        return 0.0, 1.0
-    return lower_bound(hits, of, _SURE), 1 - lower_bound(of - hits, of, _SURE)
 
 
 def said(hits: int, of: int) -> str:

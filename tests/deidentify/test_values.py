@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carnet.deidentify import PARTS, Outcome, RedactionOrder, RedactionReport, Region
-from carnet.deidentify.assurance import lower_bound
 from carnet.deidentify.can_vin import CanVins
 from carnet.deidentify.find import Finding, carried
 from carnet.deidentify.masks import CELLS, SOLID, bounds, edges, mask_area, mask_picture, mask_planes
@@ -17,6 +16,7 @@ from carnet.detectors.box import Box
 from carnet.errors import RedactionError
 from carnet.model.factsheet import Tool
 from carnet.model.ids import DataClass
+from carnet.model.shares import lower_bound
 
 VIN = b"L00CARNE3T0000000"
 seconds = st.floats(0, 1e6, allow_nan=False)

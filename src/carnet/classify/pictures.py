@@ -1,8 +1,11 @@
 """The third look at pictures: faces and number plates, found and measured in frames spread over a stream.
 
-`faces_px_max` and `plates_px_max` are the longer side of the largest one found, in pixels of the frame.
-Without a finding, `contains_faces` is False only when every frame was looked at in the closest setting of the
-detectors, which happens for at most four frames; else it is unknown, and absent.
+`faces_px_max`, `plates_px_max` and `persons_px_max` are the longer side of the largest one found, in pixels of the
+frame. Without a finding, `contains_faces` is False only when every frame was looked at in the closest setting of the
+detectors, which happens for at most four frames; else it is unknown, and absent. That there is no person is never
+said: the detector sees few of less than 24 pixels. Of a stream of which a sample was looked at, `faces_share` and the
+like give the share of its frames that show one, as the least and the most that the sample allows (95 %, Clopper and
+Pearson).
 """
 
 from __future__ import annotations
@@ -23,9 +26,12 @@ from carnet.formats.reader import Message
 from carnet.formats.video_stream import StreamDecoder, codec_of, content_of, is_byte_stream
 from carnet.model.factsheet import FactValue, Tool
 from carnet.model.ids import DataClass
+from carnet.model.shares import interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from carnet.detectors import Detector
 
 T = TypeVar("T")
 LOOKED_AT = 8
@@ -163,7 +169,7 @@ def _raw_picture(value: Any) -> NDArray[Any]:
 
 
 def look(pictures: list[NDArray[Any]], total: int, unreadable: int, threads: int) -> Seen:
-    """Find and measure faces and plates.
+    """Find and measure faces, plates and persons.
 
     Networks are compiled once for pictures of every size: folders hold many sizes, and a compilation takes longer
     than a look.
@@ -178,14 +184,15 @@ def look(pictures: list[NDArray[Any]], total: int, unreadable: int, threads: int
     if not pictures:
         return seen
     try:
-        from carnet.detectors import face_detector, plate_detector
+        from carnet.detectors import face_detector, plate_detector, road_user_detector
 
         # Few pictures are looked at as closely as the detectors can; many by sample and more quickly.
         closely = total <= _FEW
         setting: Literal["release", "fast"] = "release" if closely else "fast"
-        detectors = (
+        detectors: tuple[tuple[str, Detector], ...] = (
             ("faces", face_detector(setting, threads, any_size=True)),
             ("plates", plate_detector(setting, threads, any_size=True)),
+            ("persons", road_user_detector(threads, fitting=True)),
         )
     except MissingExtraError:
         seen.because = ("contents: not looked at, carnet[vision] is not installed",)
@@ -194,16 +201,20 @@ def look(pictures: list[NDArray[Any]], total: int, unreadable: int, threads: int
     words = [f"contents: {len(pictures)} of {total} frames looked at"]
     tools = []
     for what, detector in detectors:
-        largest = 0
-        for picture in pictures:
-            for box in detector.find(picture):
-                largest = max(largest, round(max(box.w, box.h)))
-        if largest:
+        sizes = [[max(box.w, box.h) for box in detector.find(picture)] for picture in pictures]
+        shown = sum(map(bool, sizes))
+        if shown:
+            largest = round(max(max(one) for one in sizes if one))
             seen.facts[f"{what}_px_max"] = largest
             seen.facts[f"contains_{what}"] = True
-            words.append(f"{what} up to {largest} px")
-        elif all_seen:
+            words.append(
+                f"{what} up to {largest} px" + (f" in {shown} of these" if len(pictures) > 1 else "")
+            )
+        elif all_seen and what != "persons":
             seen.facts[f"contains_{what}"] = False
+        if len(pictures) < total:
+            low, high = interval(shown, len(pictures))
+            seen.facts[f"{what}_share"] = f"{low:.3f} to {high:.3f}"
         tools.append(detector.tool)
     seen.tools = tuple(tools)
     seen.because = (", ".join(words),)

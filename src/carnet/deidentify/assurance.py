@@ -32,6 +32,7 @@ from carnet.detectors.box import Box, Picture
 from carnet.errors import RedactionError
 from carnet.formats import open_recording
 from carnet.model.factsheet import FactSheet, Tool
+from carnet.model.shares import lower_bound
 
 ENOUGH = {FACE: 0.7, PLATE: 0.8}
 """Share of a planted box that has to lie in masks."""
@@ -147,39 +148,6 @@ class TruthReport:
             "hardly_visible": self.hardly_visible,
             "unfound_frames": self.unfound_frames,
         }
-
-
-def lower_bound(hits: int, of: int, confidence: float = 0.95) -> float:
-    """Give Clopper and Pearson's one-sided lower bound of a share; 0 where nothing was tried."""
-    if not 0 <= hits <= of:
-        raise ValueError("hits lie between 0 and the number tried")
-    if hits == 0:
-        return 0.0
-    if hits == of:
-        return float((1 - confidence) ** (1 / of))
-    low, high = 0.0, hits / of
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _at_least(hits, of, middle) < 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def _at_least(hits: int, of: int, share: float) -> float:
-    """Give the chance of at least `hits` successes."""
-    if share <= 0:
-        return 0.0
-    logs = [
-        math.lgamma(of + 1)
-        - math.lgamma(one + 1)
-        - math.lgamma(of - one + 1)
-        + one * math.log(share)
-        + (of - one) * math.log1p(-share)
-        for one in range(hits, of + 1)
-    ]
-    return math.fsum(math.exp(one) for one in logs)
 
 
 def check(

@@ -17,10 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from carnet.deidentify.assurance import ENOUGH, SIZES, lower_bound, size_class
+from carnet.deidentify.assurance import ENOUGH, SIZES, size_class
 from carnet.deidentify.planting import SMALLEST_PX, Planted
 from carnet.deidentify.sampling import Sighting
 from carnet.model.factsheet import Tool
+from carnet.model.shares import lower_bound
 
 FEWEST = 300
 """Below so many subjects nothing is said: 300 without a miss prove 0.99, and fewer prove less than is asked for."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from carnet.model.factsheet import Tool
 
 DEFAULT_THREADS = 2
+# Where a person may be, a face is looked for again; that there is a person is said of surer ones.
+_SUSPECT, _SURE = 0.3, 0.4
 
 
 class Detector(Protocol):
@@ -94,12 +96,17 @@ def text_detector(threads: int = DEFAULT_THREADS) -> TextDetector:
 
 
 @cache
-def road_user_detector(threads: int = DEFAULT_THREADS) -> RoadUserDetector:
-    """Give the detector of persons and vehicles (NanoDet); errors as for `face_detector`."""
+def road_user_detector(threads: int = DEFAULT_THREADS, *, fitting: bool = False) -> RoadUserDetector:
+    """Give the detector of persons and vehicles (NanoDet); errors as for `face_detector`.
+
+    Args:
+        threads: how many threads a call may use.
+        fitting: show it small pictures as small as they are, as a scan does that meets many.
+    """
     _need_vision()
     from carnet.detectors.objects import RoadUserDetector
 
-    return RoadUserDetector(threads=threads)
+    return RoadUserDetector(_SURE if fitting else _SUSPECT, threads, fitting=fitting)
 
 
 @cache

@@ -24,6 +24,8 @@ _CLASSES, _BINS = 80, 11
 _PERSON, _VEHICLES = 0, (2, 3, 5, 7)
 _OVERLAP = 0.5
 _SIDE = 416
+# For each of these the network is compiled once, which takes as long as some looks.
+_FITTING = (64, 160, _SIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,20 @@ class RoadUsers:
 class RoadUserDetector:
     """NanoDet on the whole picture, whose sides both become 416 pixels, as it was trained, unless asked for more."""
 
-    def __init__(self, threshold: float = 0.3, threads: int = DEFAULT_THREADS) -> None:
+    def __init__(
+        self, threshold: float = 0.3, threads: int = DEFAULT_THREADS, *, fitting: bool = False
+    ) -> None:
         weights = load_weights("nanodet.onnx")
         self._network = Network(weights, threads, Scaling(_MEAN, _SPREAD))
         self._threshold = threshold
+        self._sides = _FITTING if fitting else (_SIDE,)
         self.tool = Tool("nanodet", weights.version, weights.digest, threshold)
 
     def find(self, image: Picture) -> list[Box]:
         """Give the persons alone (boxes in pixels of the picture, best first)."""
-        return self.look(image).persons
+        longest = max(image.shape[:2])
+        side = next((one for one in self._sides if one >= longest), _SIDE)
+        return self.look(image, side).persons
 
     def look(self, image: Picture, side: int = _SIDE) -> RoadUsers:
         """Find persons and vehicles.

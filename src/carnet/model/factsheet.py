@@ -5,10 +5,11 @@ command contract without `path`; `to_json` and `from_json` are inverse.
 
 `facts` of a stream use the registered names of the lawbook (`faces_px_max`, `plates_px_max`,
 `contains_faces`, `contains_plates`, `images`, `hours`) and the descriptive ones `points`, `km`, `frames`,
-`countries`, `start_ns`, `end_ns`, `contains_voice`, `voice_seconds`. An absent name is unknown, never zero. Where a
-list of sensitive places was given, `sensitive_places` and `military_area` stand there too, with `places_touched`
-(entries by name), `places_unknown` (why nobody can say), `places_lists` and `places_until` (the last day on which the
-answer holds). No fact holds a coordinate, a VIN, a plate or any other value that identifies somebody.
+`countries`, `start_ns`, `end_ns`, `contains_voice`, `voice_seconds`, `persons_px_max`, `faces_share`. An absent
+name is unknown, never zero. Where a list of sensitive places was given, `sensitive_places` and `military_area`
+stand there too, with `places_touched` (entries by name), `places_unknown` (why nobody can say), `places_lists` and
+`places_until` (the last day on which the answer holds). No fact holds a coordinate, a VIN, a plate or any other
+value that identifies somebody.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from carnet.deidentify.assurance import lower_bound
 from carnet.deidentify.certificate import FEWEST, Row
 from carnet.deidentify.order import Region
+from carnet.model.shares import lower_bound
 from carnet.service.pages.rule_html import LINE, MARK
 
 _NAMES = {"face": ("faces", "人脸"), "plate": ("plates", "号牌")}
