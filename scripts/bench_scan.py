@@ -42,6 +42,7 @@ CAMERA_BYTES = 2_000_000_000
 FILES = 10_000
 TEXT_BYTES = 20_000_000
 FOLDER_FILES = 500
+LOOK = 5
 Line = Callable[[str, str], None]
 
 
@@ -200,15 +201,16 @@ def small_files(folder: Path, many: int) -> None:
 def _files(line: Line, folder: Path, many: int) -> None:
     place = folder / "files"
     small_files(place, many)
-    for name, wanted in (
-        ("json, csv, text, candump, jpeg, png", None),
-        ("json, csv, text, candump", (".jpg", ".png")),
+    for name, look, pictures in (
+        ("a third of them pictures, people looked for in each", 100, True),
+        (f"a third of them pictures, people looked for in {LOOK} of 100", LOOK, True),
+        ("json, csv, text, candump", 100, False),
     ):
-        if wanted is not None:
+        if not pictures:
             for one in [*place.rglob("*.jpg"), *place.rglob("*.png")]:
                 one.unlink()
         count = sum(1 for one in place.rglob("*") if one.is_file())
-        command = [sys.executable, "-m", "carnet", "scan", str(place), "--json"]
+        command = [sys.executable, "-m", "carnet", "scan", str(place), "--json", "--look", str(look)]
         begun, spent = time.perf_counter(), _processor_seconds()
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=dict(os.environ))
         seconds, spent = time.perf_counter() - begun, _processor_seconds() - spent

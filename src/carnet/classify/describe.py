@@ -343,7 +343,7 @@ def _finish(work: _Work, looking: _Looking, tools: dict[str, Tool]) -> StreamFac
         if stream.kind != "picture":
             facts["hours"] = round((work.last_ns - (work.first_ns or 0)) / _NS_PER_HOUR, 6)
     elif stream.kind == "audio":
-        heard = listen(reader, stream) if looks else Listened()
+        heard = listen(reader, stream) if looks else Listened(because=("contents: not listened to",))
         tools.update({one.name: one for one in heard.tools})
         fields, classes = (sound_class(heard),), (CABIN,)
         facts |= heard.facts
@@ -400,7 +400,7 @@ def _look(work: _Work, looking: _Looking) -> tuple[Seen, int]:
             else:
                 chosen.append(picture)
     if not looking.looks:
-        return Seen(unreadable=unreadable), total
+        return Seen(because=("contents: not looked at",), unreadable=unreadable), total
     seen = look(chosen, total, unreadable, looking.looks)
     if looking.foreign is not None:
         looking.foreign.look(chosen, seen)

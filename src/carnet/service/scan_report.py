@@ -14,6 +14,7 @@ from carnet.service.pages.scan_html import scan_html
 from carnet.service.pages.scan_page import Scanned, ScanPage
 from carnet.service.redaction_names import CleanNames
 from carnet.service.scan_law import RegionLaw
+from carnet.service.scan_sample import Sampled
 
 
 def scan_page(
@@ -25,6 +26,7 @@ def scan_page(
     ended: datetime,
     hashed: bool,
     meanings: Mapping[str, str],
+    sampled: Sampled | None = None,
 ) -> ScanPage:
     """Put together what the page says.
 
@@ -36,6 +38,7 @@ def scan_page(
         ended: when it ended.
         hashed: whether digests were taken.
         meanings: of classes of data, in words.
+        sampled: what a sample says, where only a sample was looked into.
     """
     book = load_lawbook(kept=True)
     law = RegionLaw(Country(region), book, ended.date(), vehicles) if region else None
@@ -59,6 +62,7 @@ def scan_page(
         began,
         ended,
         hashed,
+        () if sampled is None else tuple(sampled.sentences()),
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from carnet.errors import UnreadableError
 from carnet.model.factsheet import FactSheet
 from carnet.model.place_list import PlaceList, place_list_of
+from carnet.service.scan_sample import is_chosen
 
 Progress = Callable[[int, int], None]
 
@@ -32,17 +33,19 @@ def _companions(parameters: Mapping[str, Any]) -> dict[str, bytes]:
 def describe(source: BinaryIO, sink: BinaryIO, parameters: Mapping[str, Any], progress: Progress) -> Any:
     """Make a fact sheet.
 
-    Parameters: `name`, `companions`; `detect`, `hash_content`, `sketch`, `threads`, `plugins` with the `classes` that
-    they may find, `places` (lists, checked, each as its JSON text) with `day`.
+    Parameters: `name`, `companions`; `detect`, `look` (in so many of a hundred files), `hash_content`, `sketch`,
+    `threads`, `plugins` with the `classes` that they may find, `places` (lists, checked, each as its JSON text) with
+    `day`.
     """
     from carnet.classify.describe import describe as look
 
     del sink, progress
+    name = str(parameters["name"])
     sheet = look(
         source,
-        name=str(parameters["name"]),
+        name=name,
         companions=_companions(parameters),
-        detect=bool(parameters.get("detect", True)),
+        detect=bool(parameters.get("detect", True)) and is_chosen(name, int(parameters.get("look", 100))),
         hash_content=bool(parameters.get("hash_content", False)),
         sketch=bool(parameters.get("sketch", False)),
         plugins=tuple(str(one) for one in parameters.get("plugins", ())),

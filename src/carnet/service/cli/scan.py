@@ -39,6 +39,7 @@ from carnet.service.cli.scan_lake import (
 )
 from carnet.service.cli.scan_text import MEANINGS, document, report
 from carnet.service.cli.session import walk_files
+from carnet.service.scan_sample import Sampled
 from carnet.service.workers import Worker
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ _TOGETHER = 64
 class Scanner:
     """Describes files in worker processes, a few at a time; a file that kills its worker is blocked, no more."""
 
-    def __init__(self, plugins: Sequence[str] = (), places: Places | None = None) -> None:
-        self._always: dict[str, Any] = {"plugins": list(plugins), "threads": _THREADS}
+    def __init__(self, plugins: Sequence[str] = (), places: Places | None = None, look: int = 100) -> None:
+        self._always: dict[str, Any] = {"plugins": list(plugins), "threads": _THREADS, "look": look}
         if plugins:
             self._always |= _classes()
         if places is not None:
@@ -276,12 +277,13 @@ def _scan_files(
     sketch: bool,
     plugins: Sequence[str] = (),
     places: Places | None = None,
+    look: int = 100,
 ) -> list[tuple[Path, FactSheet]]:
     """Describe files on this machine; `asked_as` is given the name of each."""
     items: list[tuple[Path, FactSheet]] = []
     cache: dict[Path, dict[str, bytes]] = {}
     began = time.monotonic()
-    scanner = Scanner(plugins, places)
+    scanner = Scanner(plugins, places, look)
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             waiting: deque[tuple[list[tuple[Path, str]], Future[list[FactSheet]]]] = deque()
@@ -334,6 +336,10 @@ def _places(files: Sequence[Path], keys: Sequence[str] | None) -> Places:
     return places_of_files(files, [PublicKey.from_text(one) for one in keys], datetime.now(UTC).date())
 
 
+def _sampled(percent: int, items: Iterable[tuple[Path, FactSheet]]) -> Sampled | None:
+    return None if percent == 100 else Sampled.of_sheets(percent, (sheet for _, sheet in items))  # noqa: PLR2004 - all
+
+
 @app.command()
 def scan(
     paths: Annotated[
@@ -384,6 +390,10 @@ def scan(
             "--officer-key", envvar="CARNET_OFFICER_KEY", help="Public key that signed it (--places)."
         ),
     ] = None,
+    look: Annotated[
+        int,
+        typer.Option(min=1, max=100, help="Look for people in so many of 100 files; the others are unknown."),
+    ] = 100,
     bucket_region: BucketRegion = None,
     from_country: From = None,
     policy: Policy = None,
@@ -417,6 +427,8 @@ def scan(
         raise InputError(
             "a bucket is scanned without a list of places", where="--places", remedy="scan it mounted"
         )
+    if bucket_asked and look < 100:  # noqa: PLR2004 - all of a hundred
+        raise InputError("a bucket's sample is --sample", where="--look")
     check_installed(plugin or ())
     told = _places(places, officer_key) if places else None
     if not bucket_asked and (inventory or since or resume or sample):
@@ -440,6 +452,7 @@ def scan(
             sketch=html is not None,
             plugins=plugin or (),
             places=told,
+            look=look,
         )
     if not items:
         raise UnreadableError(
@@ -464,9 +477,13 @@ def scan(
             ended=datetime.now(UTC),
             hashed=hash_content,
             meanings=MEANINGS,
+            sampled=_sampled(look, items),
         )
         write_page(html, shown)
         items = [(path, sheet.without_sketches()) for path, sheet in items]
+    sampled = _sampled(look, items)
     sys.stdout.write(
-        json.dumps(document(items), ensure_ascii=False) + "\n" if as_json else report(items, region)
+        json.dumps(document(items, sampled), ensure_ascii=False) + "\n"
+        if as_json
+        else report(items, region, sampled)
     )

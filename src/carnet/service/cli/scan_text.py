@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from carnet.model.factsheet import FactSheet, ReadState
+from carnet.service.scan_sample import Sampled
 from carnet.service.sizes import size_text
 
 _NARROW = 60
@@ -37,8 +38,8 @@ MEANINGS: dict[str, str] = {
 }
 
 
-def document(items: list[tuple[Path, FactSheet]]) -> dict[str, Any]:
-    """Give what `--json` prints (`scan: v1`)."""
+def document(items: list[tuple[Path, FactSheet]], sampled: Sampled | None = None) -> dict[str, Any]:
+    """Give what `--json` prints (`scan: v1`); with what a sample says, where one was asked for."""
     states = Counter(sheet.state for _, sheet in items)
     classes = Counter(one for _, sheet in items for one in sheet.data)
     return {
@@ -47,6 +48,7 @@ def document(items: list[tuple[Path, FactSheet]]) -> dict[str, Any]:
         "summary": {
             **{state.value: states[state] for state in ReadState},
             "data": dict(sorted(classes.items())),
+            **({} if sampled is None else {"sample": sampled.to_json()}),
         },
     }
 
@@ -87,7 +89,7 @@ def places_said(facts: Mapping[str, Any]) -> str:
     return f"sensitive places not known: {facts['places_unknown']}"
 
 
-def report(items: list[tuple[Path, FactSheet]], region: str | None) -> str:
+def report(items: list[tuple[Path, FactSheet]], region: str | None, sampled: Sampled | None = None) -> str:
     """Give what is printed for people; a region says what was recorded elsewhere."""
     states = Counter(sheet.state for _, sheet in items)
     counts = ", ".join(f"{states[state]} {state.value}" for state in ReadState)
@@ -122,6 +124,8 @@ def report(items: list[tuple[Path, FactSheet]], region: str | None) -> str:
             f"  {one:<{width}}  {count} {'file' if count == 1 else 'files'}: {_meaning(one)}"
             for one, count in sorted(classes.items())
         ]
+    if sampled is not None:
+        lines += ["", *sampled.sentences()]
     if region is not None:
         lines += _elsewhere(items, region)
     if states[ReadState.BLOCKED]:

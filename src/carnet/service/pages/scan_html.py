@@ -59,7 +59,8 @@ def scan_html(shown: ScanPage) -> str:
         f'<header class="head"><p class="kicker">{where}<span>scanned {day_text(shown.day)}, '
         f"{shown.began:%H:%M} to {shown.ended:%H:%M} UTC</span></p>\n<h1>{escape(title)}"
         f"{chinese(zh, 'h1-zh') if zh else ''}</h1>"
-        f'<p class="lead">{_lead(shown)}</p></header>\n<dl class="tally">{tally}</dl>\n<div class="gap"></div>\n'
+        f'<p class="lead">{_lead(shown)}</p>{_sampled(shown)}</header>\n'
+        f'<dl class="tally">{tally}</dl>\n<div class="gap"></div>\n'
     )
     parts = [_classes(shown)]
     if shown.region:
@@ -77,7 +78,7 @@ def scan_html(shown: ScanPage) -> str:
     cells = (
         ("Report", '<span class="mono">scan v1</span>'),
         ("Region", f"{shown.region[0]}, said by the caller" if shown.region else "not said"),
-        ("Contents", "a sample of frames; text and messages in full"),
+        ("Contents", f"a sample of {'files and ' if shown.sampled else ''}frames; text and messages in full"),
         ("Law as of", day_text(shown.day) if shown.region else "not asked"),
         (
             "Lawbook",
@@ -114,6 +115,10 @@ def _finding(shown: ScanPage) -> tuple[str, str]:
     if kinds & {"personal", "sensitive_personal"}:
         return f"It holds personal data; the law of {name} asks for a route.", "其中含有个人信息。"
     return "Nothing personal and no important data was found in it.", "未发现个人信息和重要数据。"
+
+
+def _sampled(shown: ScanPage) -> str:
+    return "".join(f'<p class="small">{escape(one)}</p>' for one in shown.sampled)
 
 
 def _lead(shown: ScanPage) -> str:

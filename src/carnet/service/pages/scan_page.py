@@ -31,6 +31,7 @@ class ScanPage:
         lawbook: its digest.
         began: when the scan began; `ended` likewise.
         hashed: whether the files' digests were taken.
+        sampled: what a sample says, in sentences, where only a sample was looked into.
     """
 
     items: Sequence[Scanned]
@@ -41,6 +42,7 @@ class ScanPage:
     began: datetime
     ended: datetime
     hashed: bool
+    sampled: Sequence[str] = ()
 
     @property
     def day(self) -> date:
