@@ -5,7 +5,14 @@ from __future__ import annotations
 import io
 
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import (
+    any_pb2,
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    struct_pb2,
+    wrappers_pb2,
+)
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -174,6 +181,41 @@ def test_a_definition_that_does_not_fit_is_said(schema, name):
         ProtobufCodec(schema, name)
     sheet = sheet_of(mcap([Thing(note="x").SerializeToString()], schema, name))
     assert sheet.state is not ReadState.READ
+
+
+def of_google(module, name) -> bytes:
+    made = descriptor_pb2.FileDescriptorSet()
+    module.DESCRIPTOR.CopyToProto(made.file.add())
+    made.file.add(
+        name="any.proto",
+        package="fleet",
+        syntax="proto3",
+        dependency=[module.DESCRIPTOR.name],
+        message_type=[
+            descriptor_pb2.DescriptorProto(
+                name="Held", field=[field("held", 1, Field.TYPE_MESSAGE, of=f".google.protobuf.{name}")]
+            )
+        ],
+    )
+    return made.SerializeToString()
+
+
+def held(inner) -> bytes:
+    data = inner.SerializeToString()
+    return b"\x0a" + bytes([len(data)]) + data
+
+
+def test_numbers_in_googles_own_kinds_of_message_are_found():
+    free = struct_pb2.Struct()
+    free.update({"a": {"b": [1.5, None, True, [{"c": VIN}]]}})
+    inside = wrappers_pb2.StringValue(value=VIN)
+    packed = any_pb2.Any()
+    packed.Pack(inside)
+    for module, one in ((struct_pb2, free), (wrappers_pb2, inside), (any_pb2, packed)):
+        name = type(one).DESCRIPTOR.name
+        sheet = sheet_of(mcap([held(one)], of_google(module, name), "fleet.Held"))
+        assert (name, sheet.state) == (name, ReadState.READ)
+        assert "vehicle_id.vin" in sheet.data
 
 
 def test_messages_of_another_shape_are_counted():

@@ -90,7 +90,7 @@ class ProtobufCodec:
             if kind is not None and kind.GetOptions().map_entry:
                 inner = kind.fields_by_name["value"]
                 made[field.name] = {str(key): self._one(inner, value[key], depth) for key in value}
-            elif hasattr(value, "append") or hasattr(value, "add"):
+            elif _is_list(field):
                 made[field.name] = [self._one(field, one, depth) for one in value]
             else:
                 made[field.name] = self._one(field, value, depth)
@@ -105,6 +105,13 @@ class ProtobufCodec:
             named = field.enum_type.values_by_number.get(value)
             return named.name if named is not None else value
         return _text_of(value) if isinstance(value, bytes) else value
+
+
+def _is_list(field: Any) -> bool:
+    """Say whether a field holds several values; not by the value, since Google's `ListValue` has a list's methods."""
+    # protobuf 7 has no label any more, and the first of 6 have nothing else.
+    told = getattr(field, "is_repeated", None)
+    return field.label == field.LABEL_REPEATED if told is None else bool(told)
 
 
 def _in_order(files: dict[str, Any]) -> Iterator[Any]:
