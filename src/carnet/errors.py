@@ -13,6 +13,7 @@ Codes: 1xxx input, 2xxx lawbook, 3xxx vault and catalog, 4xxx evidence, 5xxx for
 
 from __future__ import annotations
 
+import mmap
 from typing import ClassVar
 
 EXIT_DONE = 0
@@ -23,6 +24,17 @@ EXIT_PROHIBITED = 4
 EXIT_UNDECIDED = 5
 EXIT_CHECK_FAILED = 6
 EXIT_REFUSED = 7
+
+
+_ROOM = 256 << 20
+_NO_MEMORY = (
+    "cannot allocate memory",
+    "failed to allocate",
+    "failed to map segment",
+    "insufficient memory",
+    "bad_alloc",
+    "out of memory",
+)
 
 
 class CarnetError(Exception):
@@ -144,6 +156,46 @@ class MissingExtraError(InputError):
     """A command needs an optional part of carnet that is not installed."""
 
     code = "CAR-5001"
+
+
+def missing_extra(error: ImportError, what: str, *, remedy: str) -> MissingExtraError:
+    """Give the error of a library that is not installed.
+
+    Args:
+        error: of the import.
+        what: which part of carnet needs which library.
+        remedy: what installs it.
+
+    Raises:
+        MemoryError: there was no memory to load it: it may well be installed.
+    """
+    if is_out_of_memory(error):
+        raise MemoryError("a library does not load: there is no memory left") from error
+    return MissingExtraError(what, remedy=remedy)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error comes of a want of memory, whatever a library made of it.
+
+    What the system's loader and C++ say of it is known by its words. Libraries also say of a part of theirs that did
+    not load that it is missing: an import that failed is put down to memory where there is no room for a library.
+    """
+    seen: list[BaseException] = []
+    one: BaseException | None = error
+    while one is not None and one not in seen:
+        seen.append(one)
+        if isinstance(one, MemoryError) or any(words in str(one).lower() for words in _NO_MEMORY):
+            return True
+        one = one.__cause__ or one.__context__
+    return isinstance(error, ImportError) and not _has_room()
+
+
+def _has_room() -> bool:
+    try:
+        mmap.mmap(-1, _ROOM).close()
+    except (OSError, MemoryError):
+        return False
+    return True
 
 
 class DetectorError(CarnetError):

@@ -98,3 +98,23 @@ def test_errors_of_a_task_come_back_as_they_were():
 def test_a_task_outside_the_closed_list_is_none():
     with pytest.raises(WorkerError):
         run_worker("eval", io.BytesIO(b""), {})
+
+
+def test_a_want_of_memory_is_told_from_a_library_that_is_missing():
+    import importlib
+
+    from carnet.errors import MissingExtraError, is_out_of_memory, missing_extra
+
+    with pytest.raises(ImportError) as caught:
+        importlib.import_module("a_library_that_nobody_has")
+    missing = missing_extra(caught.value, "reading this needs it", remedy="install it")
+    assert isinstance(missing, MissingExtraError)
+    assert (missing.what, missing.remedy) == ("reading this needs it", "install it")
+
+    # As NumPy tells it: the loader's own words stand one error further down.
+    short = ImportError("the C extensions failed")
+    short.__cause__ = ImportError("libx.so: failed to map segment from shared object")
+    assert is_out_of_memory(short)
+    with pytest.raises(MemoryError):
+        missing_extra(short, "reading this needs it", remedy="install it")
+    assert not is_out_of_memory(RuntimeError("a damaged file"))

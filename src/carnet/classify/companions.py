@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from carnet.errors import MissingExtraError, UnreadableError
+from carnet.errors import UnreadableError, missing_extra
 from carnet.formats.can_databases import database_form, load_database
 from carnet.formats.sniff import HEAD_BYTES
 
@@ -33,7 +33,8 @@ class Databases:
                         f"can: a database beside it does not load ({error.where or 'place unknown'})"
                     )
                 except ImportError as error:
-                    raise MissingExtraError(
+                    raise missing_extra(
+                        error,
                         f"reading a CAN database needs the library {error.name}",
                         remedy="pip install 'carnet[recordings]'",
                     ) from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from carnet.errors import MissingExtraError
+from carnet.errors import missing_extra
 from carnet.model.place_list import PlaceList
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class Wishes:
         try:
             from carnet.classify.places import PlaceWatch
         except ImportError as error:
-            raise MissingExtraError(
+            raise missing_extra(
+                error,
                 f"looking for sensitive places needs the library {error.name}",
                 remedy="pip install 'carnet[recordings]'",
             ) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carnet.errors import MissingExtraError, RedactionError
+from carnet.errors import RedactionError, missing_extra
 from carnet.recognise.areas import M_PER_DEGREE
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def to_h3(latitude: Degrees, longitude: Degrees, resolution: int) -> tuple[Degre
     try:
         import h3
     except ImportError as error:
-        raise MissingExtraError(
-            "H3 cells need the library h3", remedy="pip install 'carnet[h3]', or use cell_m"
+        raise missing_extra(
+            error, "H3 cells need the library h3", remedy="pip install 'carnet[h3]', or use cell_m"
         ) from error
     # h3 takes one point a call: each different point is asked for once.
     points, back = np.unique(np.stack([latitude, longitude], axis=1), axis=0, return_inverse=True)

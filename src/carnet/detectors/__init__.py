@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from carnet.detectors.runtime import load_openvino
-from carnet.errors import MissingExtraError
+from carnet.errors import missing_extra
 
 if TYPE_CHECKING:
     from carnet.detectors.box import Box, Picture
@@ -45,7 +45,8 @@ def _need_vision() -> None:
 
         load_openvino()
     except ImportError as error:
-        raise MissingExtraError(
+        raise missing_extra(
+            error,
             "finding faces, plates and speech needs numpy, OpenCV and OpenVINO",
             remedy="pip install 'carnet[vision]'",
         ) from error

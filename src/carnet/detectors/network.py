@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carnet.detectors.runtime import load_openvino
-from carnet.errors import DetectorError, MissingExtraError
+from carnet.errors import DetectorError, missing_extra
 from carnet.model.ids import Digest, digest
 
 DEFAULT_THREADS = 2
@@ -127,8 +127,8 @@ class Network:
         try:
             openvino = load_openvino()
         except ImportError as error:
-            raise MissingExtraError(
-                "finding faces and plates needs OpenVINO", remedy="pip install 'carnet[vision]'"
+            raise missing_extra(
+                error, "finding faces and plates needs OpenVINO", remedy="pip install 'carnet[vision]'"
             ) from error
         self._openvino, self._core = openvino, openvino.Core()
         self._weights, self._scaling = weights, scaling

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import BinaryIO
 
-from carnet.errors import MissingExtraError
+from carnet.errors import missing_extra
 from carnet.formats.reader import BlockedReader, Message, OutsideText, Reader, Stream
 from carnet.formats.sniff import foreign_name, format_of, head_of, is_plain_text, length_of
 
@@ -52,7 +52,8 @@ def open_recording(
             make = getattr(importlib.import_module(f"carnet.formats.{module}"), of)
             reader: Reader = make(source, *(given[one] for one in found.wants))
         except ImportError as error:
-            raise MissingExtraError(
+            raise missing_extra(
+                error,
                 f"reading {found.name} needs the library {error.name}",
                 remedy=f"pip install 'carnet[{_EXTRAS.get(error.name or '', 'recordings')}]'",
             ) from error

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from carnet.errors import MissingExtraError, UnreadableError
+from carnet.errors import UnreadableError, missing_extra
 
 # What generated decoders raise on bytes that are not of their type.
 _WRONG_BYTES = (
@@ -59,7 +59,8 @@ class Codec:
             from rosbags.serde import SerdeError
             from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
         except ImportError as error:
-            raise MissingExtraError(
+            raise missing_extra(
+                error,
                 "reading ROS messages needs the library rosbags",
                 remedy="pip install 'carnet[recordings]'",
             ) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from carnet.errors import MissingExtraError, UnreadableError
+from carnet.errors import UnreadableError, missing_extra
 
 UNNAMED = "(not in the definition)"
 _DEEPEST = 12
@@ -42,7 +42,8 @@ class ProtobufCodec:
                 unknown_fields,
             )
         except ImportError as error:
-            raise MissingExtraError(
+            raise missing_extra(
+                error,
                 "reading protobuf messages needs the library protobuf",
                 remedy="pip install 'carnet[recordings]'",
             ) from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from carnet.errors import InputError, MissingExtraError, UnreadableError
+from carnet.errors import InputError, UnreadableError, missing_extra
 
 PAGE = 1000
 """Objects a listing request gives (Amazon S3 API, ListObjectsV2)."""
@@ -49,8 +49,8 @@ class Bucket:
         try:
             from obstore.store import S3Store
         except ImportError as error:
-            raise MissingExtraError(
-                "scanning a bucket needs the library obstore", remedy="pip install 'carnet[lake]'"
+            raise missing_extra(
+                error, "scanning a bucket needs the library obstore", remedy="pip install 'carnet[lake]'"
             ) from error
         settings: dict[str, Any] = {"region": region}
         if endpoint is not None:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from carnet.errors import UnreadableError
+from carnet.errors import UnreadableError, is_out_of_memory
 from carnet.model.factsheet import FactSheet
 from carnet.model.place_list import PlaceList, place_list_of
 from carnet.service.scan_sample import is_chosen
@@ -78,7 +78,10 @@ def describe_many(
         data = io.BytesIO(source.read(int(length)))
         try:
             sheets.append(describe(data, sink, {**parameters, "name": name}, progress))
-        except Exception:  # noqa: BLE001 - a hostile file may raise anything, and stops no other
+        except Exception as error:  # a hostile file may raise anything, and stops no other
+            if is_out_of_memory(error):
+                # Libraries may be loaded in part: the others are for a worker that has them whole.
+                raise
             sheets.append(None)
     return sheets
 

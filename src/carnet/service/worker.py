@@ -22,7 +22,7 @@ import sys
 import traceback
 from typing import Any, BinaryIO, cast
 
-from carnet.errors import CarnetError
+from carnet.errors import CarnetError, is_out_of_memory
 from carnet.service.isolation import Limits, isolate
 
 FRAME = struct.Struct("!cI")
@@ -184,13 +184,13 @@ def _answer(pipe: Pipe, payload: bytes, held: dict[str, bool]) -> None:
             "remedy": error.remedy,
         }
         pipe.send(b"E", json.dumps(form).encode())
-    except MemoryError:
-        pipe.send(b"E", json.dumps({"error": "WorkerError", "what": "the memory budget is used up"}).encode())
     except EOFError:
         raise
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything; only the place is told
         last = traceback.extract_tb(error.__traceback__)[-1]
         what = f"a reader failed on it: {type(error).__name__} in {last.name}"
+        if is_out_of_memory(error):
+            what = "the memory budget is used up"
         pipe.send(b"E", json.dumps({"error": "WorkerError", "what": what}).encode())
 
 

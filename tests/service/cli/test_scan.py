@@ -141,6 +141,29 @@ def test_a_worker_that_is_gone_is_replaced_and_a_file_that_ends_one_is_blocked(f
         scanner.close()
 
 
+def test_a_library_that_finds_no_memory_blocks_its_file_and_no_other(tmp_path, monkeypatch):
+    from carnet.service.cli import scan as command
+    from carnet.service.isolation import Limits
+    from carnet.service.workers import Worker
+
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the tables extra is not installed")
+    import pyarrow as pa
+
+    for name in ("1.parquet", "2.parquet"):
+        parquet.write_table(pa.table({"speed": [1.0, 2.0]}), tmp_path / name)
+    files = [(tmp_path / name, name) for name in ("1.parquet", "2.parquet")]
+    # Enough for Python, and too little to load a library of this size.
+    budgets = [Limits(memory_bytes=100 << 20), Limits(memory_bytes=100 << 20)]
+    monkeypatch.setattr(command, "Worker", lambda: Worker(budgets.pop(0) if budgets else None))
+    scanner = command.Scanner()
+    try:
+        first, second = scanner.describe_small(files, {}, hash_content=False)
+    finally:
+        scanner.close()
+    assert (first.state, first.reason) == ("blocked", "the memory budget is used up")
+    assert second.state == "read"
+
+
 def test_small_files_go_together_and_one_that_ends_the_worker_blocks_only_itself(folder, monkeypatch):
     from carnet.service.cli.scan import Scanner
     from carnet.service.workers import Worker

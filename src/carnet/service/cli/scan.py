@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from carnet.errors import CarnetError, InputError, MissingExtraError, UnreadableError
+from carnet.errors import CarnetError, InputError, MissingExtraError, UnreadableError, WorkerError
 from carnet.formats.can_databases import SUFFIXES, database_form
 from carnet.formats.plugins import check_installed
 from carnet.formats.sniff import HEAD_BYTES
@@ -130,6 +130,12 @@ class Scanner:
                 worker = Worker()
                 self._workers.append(worker)
             return worker.run(task, source, {**parameters, **self._always}).result
+        except WorkerError:
+            # What a file did to it, such as a library loaded in part, is no other file's.
+            if worker is not None:
+                worker.close()
+            worker = None
+            raise
         finally:
             self._idle.put(worker)
 
