@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from carnet.classify.leaves import flatten, line_of, number_of, read_cells
-from carnet.classify.named import by_name_or_value
+from carnet.classify.named import by_name_or_value, identified_by, shown_path
 from carnet.classify.pairs import (
     MOST_SAMPLES,
     SAMPLED,
@@ -40,7 +40,7 @@ from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import class_of_name, is_accuracy
 from carnet.recognise.receivers import is_line, is_raw, place_of, sentence_in
-from carnet.recognise.text import Hit, recognise
+from carnet.recognise.text import Hit
 from carnet.recognise.vss import class_of_vss, values_said_by_path
 
 UNKNOWN = DataClass("unknown")
@@ -339,13 +339,14 @@ class MessageStream:
         fields: list[FieldClass] = []
         for path in self._paths:
             fields.extend(
-                FieldClass(self._shown(path), hit.data, hit.certainty, (hit.rule,))
+                FieldClass(shown_path(path), hit.data, hit.certainty, (hit.rule,))
                 for hit in dict.fromkeys((*self._hits.get(path, ()), *self._texts.hits(path)))
             )
             fields.extend(
-                FieldClass(self._shown(path), hit.data, hit.certainty, (hit.rule,))
+                FieldClass(shown_path(path), hit.data, hit.certainty, (hit.rule,))
                 for hit in self._said.get(path, ())
             )
+            fields.extend(identified_by(path))
             if not self._is_frame(path) and (path not in self._said or path in self._unsaid):
                 fields.append(self._field(path, tracked.get(path)))
         told = {why for one in fields for why in one.because}
@@ -389,9 +390,6 @@ class MessageStream:
             )
         return is_framework(path)
 
-    def _shown(self, path: str) -> str:
-        return "(name withheld)" if recognise(path) else path
-
     def _by_schema_only(
         self,
     ) -> tuple[tuple[FieldClass, ...], tuple[DataClass, ...], dict[str, FactValue]]:
@@ -406,7 +404,7 @@ class MessageStream:
     def _field(self, path: str, track: Track | None) -> FieldClass:
         schema = plain_type(self.stream.schema)
         values = (f"values: track of {track.km} km",) if track is not None and track.points else ()
-        shown = self._shown(path)
+        shown = shown_path(path)
         by_schema = class_by_schema(self.stream.schema, path)
         if by_schema is not None:
             data = _cabin(self.stream.name, by_schema)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from carnet.model.factsheet import Certainty, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import NameClass, class_of_name
+from carnet.recognise.text import recognise
 
 POSITION = DataClass("location.position")
 _PLAIN = frozenset({"data", "value", "x", "y", "z"})
@@ -37,6 +38,17 @@ def by_name_or_value(
     if path in ranges:
         return FieldClass(shown, POSITION, Certainty.LIKELY, ("values: ranges to satellites",))
     return None
+
+
+def shown_path(path: str) -> str:
+    """Give a field's path as it may be shown: not at all, where it identifies."""
+    return "(name withheld)" if recognise(path) else path
+
+
+def identified_by(path: str) -> Iterator[FieldClass]:
+    """Give what a field's own name identifies: tables and objects may have a column or a key for each vehicle."""
+    for hit in recognise(path):
+        yield FieldClass(shown_path(path), hit.data, hit.certainty, (f"{hit.rule} in a name",))
 
 
 def _of_list(path: str, of: str) -> NameClass | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from carnet.classify.named import by_name_or_value
+from carnet.classify.named import by_name_or_value, identified_by, shown_path
 from carnet.classify.pairs import (
     LARGEST_DEGREE,
     MOST_SAMPLES,
@@ -231,8 +231,9 @@ class TableStream:
         lidar = self._lidar()
         fields: list[FieldClass] = []
         for path, column in self._columns.items():
-            shown = "(name withheld)" if recognise(path) else path
+            shown = shown_path(path)
             fields.extend(FieldClass(shown, hit.data, hit.certainty, (hit.rule,)) for hit in column.hits)
+            fields.extend(identified_by(path))
             fields.append(self._field(path, shown, column, tracks.get(path), lidar))
         classes = {one.data for one in fields}
         facts: dict[str, FactValue] = {}
