@@ -18,6 +18,7 @@ from carnet.classify.track import Track
 from carnet.errors import UnreadableError
 from carnet.formats.can import CanFrame, frame_of_message
 from carnet.formats.can_transport import IsoTp
+from carnet.formats.runs import Run
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import NameClass, class_of_name, class_of_unit, is_frame_word, words
@@ -25,7 +26,7 @@ from carnet.recognise.text import find_vins, recognise, vin_check_digit_holds
 
 if TYPE_CHECKING:
     from carnet.formats.can_columns import Frames
-    from carnet.formats.runs import Run
+    from carnet.formats.records import BusFrames
 
 UNKNOWN = DataClass("unknown")
 VIN = DataClass("vehicle_id.vin")
@@ -85,7 +86,7 @@ class CanBus:
             if whole is not None and len(whole) >= _VIN_LENGTH:
                 self._answer(whole)
 
-    def add_run(self, run: Run) -> int:
+    def add_run(self, run: Run | BusFrames) -> int:
         """Take many messages; what is found is what `add` would find in one after the other.
 
         Returns:
@@ -93,6 +94,9 @@ class CanBus:
         """
         from carnet.formats.can_runs import frames_of_run
 
+        if not isinstance(run, Run):
+            self._add_frames(run.frames)
+            return 0
         found = frames_of_run(run)
         if found is not None:
             self._add_frames(found)

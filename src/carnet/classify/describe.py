@@ -28,11 +28,11 @@ from carnet.classify.wishes import Wishes
 from carnet.errors import InputError, UnreadableError
 from carnet.formats import open_recording
 from carnet.formats.archive_read import ArchiveReader
-from carnet.formats.can import frame_of_message
+from carnet.formats.can import CandumpReader, frame_of_message
 from carnet.formats.mcap_read import McapReader
 from carnet.formats.picture import decode_picture
 from carnet.formats.reader import Message, OutsideText, Reader, Stream
-from carnet.formats.records import Documents, Rows
+from carnet.formats.records import BusFrames, Documents, Rows
 from carnet.formats.runs import Run
 from carnet.formats.sniff import length_of
 from carnet.formats.text_files import TextReader
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from carnet.classify.places import PlaceWatch
 
 _UNKNOWN = DataClass("unknown")
+_BY_COLUMN = (McapReader, TextReader, CandumpReader)
 _PIECE = 1024 * 1024
 _NS_PER_HOUR = 3600 * 10**9
 _LONGEST_NAME = 120
@@ -177,7 +178,7 @@ def _looked_at(
     watch = wishes.watch()
     looking = _Looking(reader, wishes.looks, databases, watch, foreign)
     work: dict[int, _Work] = {}
-    for some in reader.runs() if isinstance(reader, McapReader | TextReader) else reader.messages():
+    for some in reader.runs() if isinstance(reader, _BY_COLUMN) else reader.messages():
         key = some.stream.number
         if key not in work:
             work[key] = _start(some.stream, databases, watch)
@@ -186,10 +187,10 @@ def _looked_at(
             continue
         if watch is not None:
             watch.now = _time_of(some)
-        if isinstance(some, Run):
-            _take_run(work[key], some)
-        else:
+        if isinstance(some, Message):
             _take(work[key], some)
+        else:
+            _take_run(work[key], some)
     for stream in reader.streams:
         if stream.number not in work:
             work[stream.number] = _start(stream, databases, watch)
@@ -234,11 +235,11 @@ def _digest(source: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _time_of(some: Message | Run) -> tuple[int, int]:
+def _time_of(some: Message | Run | BusFrames) -> tuple[int, int]:
     """Give the first and last time of what is taken at once, in ns."""
-    if isinstance(some, Run):
-        return int(some.log_time_ns.min()), int(some.log_time_ns.max())
-    return some.log_time_ns, some.publish_time_ns if some.rows > 1 else some.log_time_ns
+    if isinstance(some, Message):
+        return some.log_time_ns, some.publish_time_ns if some.rows > 1 else some.log_time_ns
+    return int(some.log_time_ns.min()), int(some.log_time_ns.max())
 
 
 def _start(stream: Stream, databases: Databases, watch: PlaceWatch | None) -> _Work:
@@ -282,9 +283,9 @@ def _take(work: _Work, message: Message) -> None:
         work.pictures.offer(message if work.pictures.wants() else None)
 
 
-def _take_run(work: _Work, run: Run) -> None:
+def _take_run(work: _Work, run: Run | BusFrames) -> None:
     """Take many messages of one stream."""
-    if work.bus is None and not isinstance(work.fields, MessageStream):
+    if isinstance(run, Run) and work.bus is None and not isinstance(work.fields, MessageStream):
         for message in run.messages():
             _take(work, message)
         return
@@ -294,7 +295,7 @@ def _take_run(work: _Work, run: Run) -> None:
     work.last_ns = max(work.last_ns, int(run.log_time_ns.max()))
     if work.bus is not None:
         work.bad += work.bus.add_run(run)
-    elif isinstance(work.fields, MessageStream):
+    elif isinstance(work.fields, MessageStream) and isinstance(run, Run):
         work.fields.add_run(run)
 
 

@@ -7,14 +7,18 @@ candump's log form is `(seconds.fraction) bus id#data`, `id##flags data` for CAN
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from carnet.errors import UnreadableError
 from carnet.formats.reader import GatheringReader, Message, OutsideText, Stream
+
+if TYPE_CHECKING:
+    from carnet.formats.records import BusFrames
 
 _LINE = re.compile(
     rb"\((\d{1,12})\.(\d{1,9})\)[ \t]+(\S{1,64})[ \t]+([0-9A-Fa-f]{3,8})#(#[0-9A-Fa-f]|R[0-9A-Fa-f]?)?"
@@ -120,29 +124,66 @@ class CandumpReader(GatheringReader):
     def __init__(self, source: BinaryIO) -> None:
         super().__init__()
         self._source = source
+        self._count = self._bad = 0
+        self._lines: list[OutsideText] = []
 
     def messages(self) -> Iterator[Message]:
         """Give every frame in the order of its line."""
+        self._begin()
+        yield from self._messages(self._source)
+        self._end()
+
+    def runs(self) -> Iterator[BusFrames | Message]:
+        """Give what `messages` gives, by column and bus where a block of the log holds nothing but classic frames.
+
+        Frames of one bus stay in their order; of several buses, each comes after the other.
+        """
+        from carnet.formats.can_columns import CLASSIC, block_columns, blocks_of
+        from carnet.formats.records import BusFrames
+
+        self._begin()
+        buses: dict[bytes, int] = {}
+        by_column = True
+        for text in blocks_of(self._source):
+            frames = block_columns(text, buses) if by_column else None
+            if frames is None or frames.bad or frames.data.shape[1] > CLASSIC or not len(frames):
+                # Frames of CAN FD come again: reading them by column first would be in vain.
+                by_column = frames is not None and frames.data.shape[1] == CLASSIC
+                yield from self._messages(io.BytesIO(text))
+                continue
+            self._count += len(frames)
+            for number in dict.fromkeys(frames.bus.tolist()):
+                yield BusFrames.of(self._stream(frames.buses[number]), frames, number)
+        self._end()
+
+    def _begin(self) -> None:
         self._source.seek(0)
-        outside: list[OutsideText] = []
-        bad = count = 0
-        while line := self._source.readline(_LONGEST_LINE):
+        self._count = self._bad = 0
+        self._lines = []
+
+    def _end(self) -> None:
+        if self._bad:
+            self.lose(f"{self._bad} lines are not frames")
+        if not self._count:
+            self.block("the log holds no frame")
+        self._outside = dict.fromkeys(self._lines)
+        self._complete = True
+
+    def _stream(self, bus: str) -> Stream:
+        return self._streams.setdefault(
+            bus, Stream(bus, "can", encoding="candump", number=len(self._streams))
+        )
+
+    def _messages(self, source: BinaryIO) -> Iterator[Message]:
+        while line := source.readline(_LONGEST_LINE):
             found = frame_of_line(line)
             if found is None:
                 if line.strip():
-                    bad += 1
-                    if len(outside) < _MOST_OPEN:
-                        outside.append(OutsideText("line that is no frame", "", line))
+                    self._bad += 1
+                    if len(self._lines) < _MOST_OPEN:
+                        self._lines.append(OutsideText("line that is no frame", "", line.rstrip(b"\r\n")))
                 continue
             bus, frame = found
-            stream = self._streams.setdefault(
-                bus, Stream(bus, "can", encoding="candump", number=len(self._streams))
-            )
-            count += 1
-            yield Message(stream, frame.time_ns, frame.time_ns, line.rstrip(b"\r\n"), count)
-        if bad:
-            self.lose(f"{bad} lines are not frames")
-        if not count:
-            self.block("the log holds no frame")
-        self._outside = dict.fromkeys(outside)
-        self._complete = True
+            self._count += 1
+            time_ns = frame.time_ns
+            yield Message(self._stream(bus), time_ns, time_ns, line.rstrip(b"\r\n"), self._count)

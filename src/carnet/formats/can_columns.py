@@ -114,6 +114,12 @@ def candump_columns(source: BinaryIO, block: int = BLOCK) -> Iterator[Frames]:
         block: how many bytes to take at a time.
     """
     buses: dict[bytes, int] = {}
+    for text in blocks_of(source, block):
+        yield block_columns(text, buses)
+
+
+def blocks_of(source: BinaryIO, block: int = BLOCK) -> Iterator[bytes]:
+    """Give a log in blocks of whole lines, the last one with an end where it lacks one."""
     rest = b""
     while part := source.read(block):
         data = rest + part
@@ -124,9 +130,9 @@ def candump_columns(source: BinaryIO, block: int = BLOCK) -> Iterator[Frames]:
         # A line longer than two blocks is no frame of anybody: it is cut, and counts as bad.
         cut = cut or len(data)
         rest = data[cut:]
-        yield _block(data[:cut], buses)
+        yield data[:cut]
     if rest:
-        yield _block(rest + b"\n", buses)
+        yield rest + b"\n"
 
 
 def frame_columns(reader: Reader, rows: int = 1 << 16) -> Iterator[Frames]:
@@ -174,7 +180,13 @@ def _gathered(held: Sequence[tuple[int, CanFrame]], buses: Mapping[str, int], ba
     )
 
 
-def _block(text: bytes, buses: dict[bytes, int]) -> Frames:
+def block_columns(text: bytes, buses: dict[bytes, int]) -> Frames:
+    """Read some whole lines of a candump log.
+
+    Args:
+        text: the lines.
+        buses: names of buses with their numbers, in order of appearance; new ones are added.
+    """
     # Padding lets every word lie inside the buffer.
     text = b"\n" * _PAD + text
     stop = len(text)

@@ -1,12 +1,17 @@
-"""Records of a text, many at once: an object and a JSON text for each would cost more than what is in it."""
+"""Records of a text or log, many at once: an object and a JSON text for each would cost more than what is in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from carnet.formats.reader import Stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from carnet.formats.can_columns import Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,34 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class BusFrames:
+    """Classic frames of one bus that follow one another; at least one."""
+
+    stream: Stream
+    frames: Frames
+
+    @classmethod
+    def of(cls, stream: Stream, frames: Frames, number: int) -> BusFrames:
+        """Take the frames of one bus, by its number, out of those of a log, in their order."""
+        rows = (frames.bus == number).nonzero()[0]
+        if len(rows) == len(frames):
+            return cls(stream, frames)
+        part = {
+            name: getattr(frames, name)[rows]
+            for name in ("time_ns", "bus", "id", "extended", "length", "data")
+        }
+        return cls(stream, replace(frames, **part))
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def log_time_ns(self) -> NDArray[Any]:
+        """Their times."""
+        return self.frames.time_ns
 
 
 def number_in(cell: str) -> float | None:
