@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from carnet.classify.describe import describe
 from carnet.formats.can_columns import Frames, candump_columns
 from carnet.formats.can_databases import load_database
 from carnet.formats.can_decode import BusDecoder
@@ -81,6 +82,13 @@ def bench_can(line: Line, log: Path | None = None, dbc: Path | None = None) -> N
         line(
             f"candump log of {len(text) / 1e6:.0f} MB to Arrow (bar 2 million frames/s)", million(best(read))
         )
+        database = {dbc.name: dbc.read_bytes()}
+
+        def look() -> int:
+            with place.open("rb") as source:
+                return sum(one.count for one in describe(source, name="x", companions=database).streams)
+
+        line("carnet scan of it with its database, one thread", million(best(look, 1)))
         line(
             "the limit: the file read and its lines counted",
             million(best(lambda: place.read_bytes().count(b"\n"))),
