@@ -138,3 +138,28 @@ def test_noise_of_a_bus_is_neither_place_nor_person():
     chance = random.Random(7)
     frames = [(chance.randrange(1 << 29) | 1 << 11, chance.randbytes(8)) for _ in range(3000)]
     assert bus(log(*frames)).data == ("unknown",)
+
+
+DBC = (
+    b'VERSION ""\nBU_: A\nBO_ 256 Ident: 8 A\n SG_ Count : 0|16@1+ (1,0) [0|0] "" A\n'
+    b' SG_ VIN_part : 16|48@1+ (1,0) [0|0] "" A\n'
+)
+
+
+@pytest.mark.parametrize(("zeros", "told"), [(5, "certain"), (300, "likely")])
+def test_a_number_that_a_database_names_may_come_late(zeros, told):
+    frames = [(0x100, n.to_bytes(2, "little") + bytes(6)) for n in range(zeros)]
+    frames += [(0x100, n.to_bytes(2, "little") + VIN[:6]) for n in range(zeros, zeros + 5)]
+    (stream,) = describe(
+        io.BytesIO(log(*frames, digits=3)), name="x", detect=False, companions={"a.dbc": DBC}
+    ).streams
+    (field,) = (one for one in stream.fields if one.path == "Ident.VIN_part")
+    assert (field.data, field.certainty) == ("vehicle_id.vin", told)
+
+
+def test_a_number_that_a_database_names_and_nobody_sent_is_none():
+    frames = [(0x100, n.to_bytes(2, "little") + bytes(6)) for n in range(5)]
+    (stream,) = describe(
+        io.BytesIO(log(*frames, digits=3)), name="x", detect=False, companions={"a.dbc": DBC}
+    ).streams
+    assert "vehicle_id.vin" not in stream.data

@@ -90,6 +90,24 @@ def test_a_number_with_its_check_digit_is_not_talked_away(data):
     assert any("contradicted: correction:A. B. 2026-11-01" in one.because for one in proven)
 
 
+def test_what_standards_put_on_a_bus_is_not_talked_away():
+    # European: without a check digit, so that nothing but the standard tells.
+    number = b"WDB9634031L123456*"
+    frames = [(0x1CECFF21, bytes([32, len(number), 0, 3, 255]) + (65260).to_bytes(3, "little"))]
+    frames += [
+        (0x1CEBFF21, bytes([at + 1]) + number[7 * at : 7 * at + 7].ljust(7, b"\xff")) for at in range(3)
+    ]
+    log = "".join(
+        f"({at}.000000) can0 {one:08X}#{data.hex()}\n" for at, (one, data) in enumerate(frames, 1579874871)
+    )
+    before = sheet_of(log.encode())
+    (path,) = {one.path for one in before.streams[0].fields if one.data == "vehicle_id.vin"}
+    outcome = Outcome()
+    after = corrected(before, "x", entries(f'match: {{signal: "{path}"}}, data: nothing'), outcome)
+    assert "vehicle_id.vin" in after.data
+    assert sum(outcome.contradicted.values()) == 1
+
+
 def test_a_track_is_not_talked_away():
     sheet = table(lat=lambda i: 48.1 + i / 100, lon=lambda i: 11.5 + i / 100)
     said = entries("match: {column: lat}, data: nothing", "match: {column: lon}, data: body")

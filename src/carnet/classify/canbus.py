@@ -196,8 +196,13 @@ class CanBus:
                 yield FieldClass(path, UNKNOWN, Certainty.POSSIBLE, ("signal: no rule knows its name",))
             elif found.data == VIN:
                 # A database may name a number that the data no longer holds.
-                if any(data.strip(b"\x00\xff") for data in _values(message, signal, payloads)):
+                values = list(_values(message, signal, payloads))
+                if any(data.strip(b"\x00\xff") for data in values):
                     yield FieldClass(path, VIN, Certainty.CERTAIN, (found.rule, "values: not zero"))
+                elif not values or len(payloads) >= _MOST_PAYLOADS:
+                    # A control unit that starts sends zeros first: what was not looked at may hold the number.
+                    why = "signal: not every value of it was looked at"
+                    yield FieldClass(path, VIN, Certainty.LIKELY, (found.rule, why))
             else:
                 yield FieldClass(path, found.data, found.certainty, (found.rule,))
 

@@ -32,7 +32,10 @@ _AUTHOR = re.compile(r"\w[\w .()-]{0,39}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MOST = 10_000
 _LONGEST = 500
-_CONTENTS = ("values:", "contents:", "text:", "iso-tp:", "statistics:", "metadata: geometry", "plugin:")
+_CONTENTS = (
+    *("values:", "contents:", "text:", "can:", "iso-tp:", "j1939:", "nmea 2000:", "standard:"),
+    *("statistics:", "metadata: geometry", "plugin:"),
+)
 # What the bytes themselves are, by the kind of the stream.
 _KINDS = {"picture": "image", "pictures": "image", "video": "image", "audio": "audio"}
 _TRAJECTORY, _POSITION = DataClass("location.trajectory"), DataClass("location.position")
