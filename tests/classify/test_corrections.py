@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import re
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from carnet.classify import describe
-from carnet.classify.corrections import Outcome, corrected, read_corrections, template
+from carnet.classify.corrections import Outcome, _fits, corrected, read_corrections, template
 from carnet.errors import InputError
 from carnet.law.lawbook import load_lawbook
 
@@ -231,3 +234,16 @@ def test_no_order_of_entries_loosens_contents():
     )
     for order in itertools.permutations(every):
         assert kept <= set(corrected(sheet, "x", order).data)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "[", "/", ".", "\n"]), max_size=12).map("".join), st.data())
+def test_a_pattern_is_what_an_expression_says(text, data):
+    pattern = data.draw(st.lists(st.sampled_from(["a", "b", "[", "/", ".", "*"]), max_size=6).map("".join))
+    expression = ".*".join(re.escape(one) for one in pattern.split("*"))
+    assert _fits(pattern, text) == (re.fullmatch(expression, text, re.DOTALL) is not None)
+
+
+def test_a_name_with_many_of_what_stands_between_stars_takes_no_time():
+    # By an expression of the standard library this takes hours.
+    assert not _fits("*a" * 100 + "*b", "a" * 10_000)
+    assert _fits("*a" * 100 + "*", "a" * 10_000)

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
 from typing import Any
 
 from carnet.errors import InputError
@@ -316,10 +315,22 @@ def _match_of(sheet: FactSheet, stream: StreamFacts, path: str) -> dict[str, str
 
 
 def _fits(pattern: str | None, text: str) -> bool:
-    return pattern is None or _pattern(pattern).fullmatch(text) is not None
+    """Say whether a text is of a pattern in which only `*` is more than itself: topics are full of brackets.
 
-
-@cache
-def _pattern(text: str) -> re.Pattern[str]:
-    """Give a pattern in which only `*` is more than itself: topics and columns are full of brackets."""
-    return re.compile(".*".join(re.escape(one) for one in text.split("*")), re.DOTALL)
+    Not by an expression: with some stars those take ages over a name that somebody else chose.
+    """
+    if pattern is None:
+        return True
+    first, *middle = pattern.split("*")
+    if not middle:
+        return text == pattern
+    last = middle.pop()
+    if len(text) < len(first) + len(last) or not (text.startswith(first) and text.endswith(last)):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for one in middle:
+        at = text.find(one, at, end)
+        if at < 0:
+            return False
+        at += len(one)
+    return True
