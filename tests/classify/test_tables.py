@@ -15,6 +15,7 @@ import pyarrow.parquet as pq  # noqa: E402 - only where it is there
 from carnet.classify import describe  # noqa: E402 - as above
 from carnet.classify.pairs import moves, pairs_by_value, raw_ranges  # noqa: E402 - as above
 from carnet.classify.track import Track  # noqa: E402 - as above
+from carnet.recognise.text import beside  # noqa: E402 - as above
 
 VIN = "1M8GDM9AXKP042788"
 
@@ -87,6 +88,37 @@ def test_every_text_of_a_column_is_looked_through():
     stream = stream_of(pa.table({"note": texts, "blob": [text.encode() for text in texts]}))
     assert "vehicle_id.vin" in stream.data
     assert {one.path for one in stream.fields if one.data == "vehicle_id.vin"} == {"note", "blob"}
+
+
+def test_a_word_does_not_reach_into_the_next_cell():
+    stream = stream_of(pa.table({"note": ["ended by driver:", "Hans Meier", "the IMEI", "490154203237518"]}))
+    assert stream.data == ("unknown",)
+    stream = stream_of(pa.table({"note": ["ended by driver: Hans Meier"]}))
+    assert "identity.name" in stream.data
+
+
+def test_others_are_given_each_cell_for_itself():
+    asked = []
+    with beside(lambda text: asked.append(text) or ()):
+        stream_of(pa.table({"note": ["one cell", "another cell", "one cell"]}), "arrow")
+    assert {"one cell", "another cell"} <= set(asked)
+    assert not any("one" in text and "another" in text for text in asked)
+
+
+def test_texts_are_looked_through_to_the_end_of_a_long_cell_and_of_a_long_column():
+    filler = "nothing stands here " * 100_000
+    texts = [f"{filler} {k}" for k in range(16)] + [f"{filler} car {VIN}"]
+    stream = stream_of(pa.table({"note": texts}), "arrow")
+    assert "vehicle_id.vin" in stream.data
+
+
+def test_every_dictionary_of_a_column_is_looked_through():
+    words = [
+        pa.array(one).dictionary_encode() for one in (["a", "b"], ["a", "b"], ["a", f"car {VIN}"], ["c"])
+    ]
+    stream = stream_of(pa.table({"note": pa.chunked_array(words)}), "stream")
+    assert stream.count == 7
+    assert "vehicle_id.vin" in stream.data
 
 
 def test_floats_in_a_column_of_texts_are_no_pair_of_places():

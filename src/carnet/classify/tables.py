@@ -2,7 +2,7 @@
 
 Structures are taken apart into columns with dots in their names, lists into their elements. A pair of columns
 with latitude and longitude makes a track; so does a column of geometries in degrees. Every text of a column is
-looked through, each once, up to a limit that is said when it is reached.
+looked through, each for itself: no rule reads on into the next cell.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from carnet.classify.pairs import (
     pairs_by_value,
     raw_ranges,
 )
+from carnet.classify.texts import FieldTexts
 from carnet.classify.track import Track
 from carnet.errors import UnreadableError
 from carnet.formats.arrow_read import batch_of
@@ -29,7 +30,6 @@ from carnet.formats.wkb import points_of
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
 from carnet.recognise.names import class_of_name, class_of_unit
-from carnet.recognise.text import Hit, recognise
 from carnet.recognise.vss import class_of_vss
 
 if TYPE_CHECKING:
@@ -42,11 +42,6 @@ LIDAR = DataClass("ranging.lidar")
 PICTURE = DataClass("image.exterior")
 _MOST_COLUMNS = 20_000
 _DEEPEST = 12
-# Between texts that are looked through together: a sign over which no recogniser reads on.
-_BETWEEN = "\n|\n"
-_PIECE = 256 * 1024
-_MOST_TEXT = 32 * 1024 * 1024
-_MOST_REMEMBERED = 100_000
 _MOST_SHAPES = 200_000
 _STRENGTHS = frozenset({"i", "intensity", "reflectance", "reflectivity", "ring", "remission"})
 _PICTURE_SIGNS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
@@ -58,9 +53,7 @@ class _Column:
     """What is collected about one column."""
 
     numbers: list[float] = field(default_factory=list)
-    hits: dict[Hit, None] = field(default_factory=dict)
-    seen: set[int] = field(default_factory=set)
-    looked: int = 0
+    dictionary: Any = None
     pictures: int = 0
     shapes: int = 0
     places: Track = field(default_factory=Track)
@@ -79,6 +72,7 @@ class TableStream:
         self.bad = 0
         self.note: str | None = None
         self._columns: dict[str, _Column] = {}
+        self._looked = FieldTexts()
         self._named: dict[tuple[str, str], Track] = {}
         self._valued: dict[tuple[str, str], tuple[float, float, Track]] = {}
         self._ranges: dict[str, None] = {}
@@ -170,44 +164,23 @@ class TableStream:
         order = None
         if hasattr(array, "dictionary"):
             order, array = array.indices, array.dictionary
+            if not column.shapes and column.dictionary is not None and array.equals(column.dictionary):
+                # Each batch of a part of the file brings the whole dictionary of that part.
+                return
+            column.dictionary = array
         values = _bytes_of(array)
         if values is None:
             return
         if shaped or (values and _is_shape(values)):
             self._shapes(column, values, order)
             return
-        piece: list[str] = []
-        length = 0
         for value in values:
-            if not value:
-                continue
             if value.startswith(_PICTURE_SIGNS):
                 column.pictures += 1
                 continue
-            mark = hash(value)
-            if mark in column.seen:
-                continue
-            if len(column.seen) < _MOST_REMEMBERED:
-                column.seen.add(mark)
             text = _text_of(value)
-            if text is None:
-                continue
-            column.looked += len(text)
-            if column.looked > _MOST_TEXT:
-                self.note = (
-                    f"the texts of a column are more than {_MOST_TEXT >> 20} MiB: the first were looked at"
-                )
-                return
-            piece.append(text)
-            length += len(text)
-            if length > _PIECE:
-                self._look(column, piece)
-                piece, length = [], 0
-        self._look(column, piece)
-
-    def _look(self, column: _Column, piece: list[str]) -> None:
-        if piece:
-            column.hits.update(dict.fromkeys(recognise(_BETWEEN.join(piece))))
+            if text:
+                self._looked.add(path, text)
 
     def _shapes(self, column: _Column, values: list[bytes], order: Any) -> None:
         if not column.shapes:
@@ -232,7 +205,9 @@ class TableStream:
         fields: list[FieldClass] = []
         for path, column in self._columns.items():
             shown = shown_path(path)
-            fields.extend(FieldClass(shown, hit.data, hit.certainty, (hit.rule,)) for hit in column.hits)
+            fields.extend(
+                FieldClass(shown, hit.data, hit.certainty, (hit.rule,)) for hit in self._looked.hits(path)
+            )
             fields.extend(identified_by(path))
             fields.append(self._field(path, shown, column, tracks.get(path), lidar))
         classes = {one.data for one in fields}
