@@ -199,6 +199,70 @@ def test_what_lies_beside_members_is_found():
     assert "vehicle_id.vin" in sheet.data
 
 
+def zip_of(**said) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a", b"some text\n")
+        info = zipfile.ZipInfo(said.pop("name", "b"))
+        for key, value in said.items():
+            setattr(info, key, value)
+        archive.writestr(info, b"" if info.filename != "b" else b"more text\n")
+    return made.getvalue()
+
+
+def tar_of(**said) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        info = tarfile.TarInfo("a")
+        info.size = 5
+        archive.addfile(info, io.BytesIO(b"text\n"))
+        info = tarfile.TarInfo("b")
+        for key, value in said.items():
+            setattr(info, key, value)
+        archive.addfile(info)
+    return made.getvalue()
+
+
+def gzip_with_extra() -> bytes:
+    plain = gzip.compress(b"some text\n", mtime=0)
+    field = b"AB" + struct.pack("<H", len(CAR)) + CAR
+    return plain[:3] + b"\x04" + plain[4:10] + struct.pack("<H", len(field)) + field + plain[10:]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        zip_of(name="1M8GDM9AXKP042788/"),
+        zip_of(name="cars/1M8GDM9AXKP042788.log"),
+        zip_of(extra=struct.pack("<HH", 0x9999, len(CAR)) + CAR),
+        zip_of() + CAR,
+        tar_of(name="cars/1M8GDM9AXKP042788"),
+        tar_of(name="1M8GDM9AXKP042788", type=tarfile.DIRTYPE),
+        tar_of(name="1M8GDM9AXKP042788", type=tarfile.SYMTYPE, linkname="a"),
+        tar_of(uname="1M8GDM9AXKP042788"),
+        gzip_with_extra(),
+    ],
+)
+def test_a_number_where_an_archive_keeps_no_file_is_found(data):
+    sheet = scanned(data)
+    assert "vehicle_id.vin" in sheet.data
+    assert "1M8GDM9AXKP042788" not in repr(sheet)
+
+
+def test_usual_extra_fields_and_owners_are_nothing():
+    times = struct.pack("<HHBI", 0x5455, 5, 1, 1_600_000_000)
+    for data in (zip_of(extra=times), tar_of(uname="root", gname="users")):
+        sheet = scanned(data)
+        assert (sheet.state, sheet.data) == (ReadState.READ, ("text",))
+
+
+def test_bytes_behind_a_zip_are_told():
+    sheet = scanned(zip_of() + b"something else of 64 bytes".ljust(64))
+    assert sheet.state is ReadState.PARTLY
+    assert "behind the end of the zip" in sheet.reason
+    assert scanned(zip_of() + bytes(100)).state is ReadState.READ
+
+
 def test_a_database_in_the_archive_serves_its_bus():
     dbc = b'VERSION ""\nBU_: A\nBO_ 291 GPS: 8 A\n SG_ Latitude : 0|32@1- (1e-07,0) [0|0] "deg" A\n'
     log = b"".join(b"(%d.0) can0 123#%08X00000000\n" % (at, at) for at in range(20))

@@ -63,7 +63,8 @@ def describe_archive(
             shown = f"member {number} (without a name)"
         prefix = f"{shown}!" if shown else ""
         if member.file is not None and length_of(member.file) == 0 and member.reason is None:
-            # No bytes are nothing that could be missed.
+            # No bytes are nothing that could be missed; the name may be.
+            outside.update(_named(prefix, member.name))
             continue
         sheet = (
             describe(member.file, member.name, beside, Nesting(nesting.depth + 1, nesting.budget))
@@ -77,12 +78,7 @@ def describe_archive(
         if sheet.state is not ReadState.BLOCKED:
             read += 1
         if member.file is None and member.name:
-            outside.update(
-                {
-                    Outside(f"{prefix}file name", hit.data, (hit.rule,)): None
-                    for hit in recognise(_spaced(member.name))
-                }
-            )
+            outside.update(_named(prefix, member.name))
         streams += [replace(one, name=f"{prefix}{one.name}") for one in sheet.streams]
         outside.update({replace(one, where=f"{prefix}{one.where}"): None for one in sheet.outside})
         tools.update(dict.fromkeys(sheet.tools))
@@ -109,6 +105,12 @@ def describe_archive(
         outside=tuple(outside),
         tools=tuple(tools),
     )
+
+
+def _named(prefix: str, name: str) -> dict[Outside, None]:
+    """Give what the name of a member identifies."""
+    hits = recognise(_spaced(name))
+    return {Outside(f"{prefix}file name", hit.data, (hit.rule,)): None for hit in hits}
 
 
 def _spaced(name: str) -> str:

@@ -39,6 +39,10 @@ _FREE, _RATIO, _MOST = 64 * 1024 * 1024, 200, 64 * 1024**3
 _LARGEST_DIRECTORY = 16 * 1024 * 1024
 _END_RECORD, _LONGEST_COMMENT, _LONGEST_DESCRIPTOR = 22, 65_535, 24
 _ENCRYPTED = 0x1
+# Sizes, times, users, names once more, alignment, the mark of Java (APPNOTE 4.5.2 and 4.6; Info-ZIP's `extrafld`).
+_OWN_EXTRA = frozenset(
+    {0x0001, 0x000A, 0x5455, 0x5855, 0x7855, 0x7875, 0x7075, 0x6375, 0xCAFE, 0xD935, 0x9901}
+)
 # Not LZMA, whose window in a zip is as large as the file says.
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})
 _STEP, _MOST_WINDOW = 512, 256 * 1024 * 1024
@@ -208,12 +212,15 @@ class ArchiveReader(Reader):
         with zipfile.ZipFile(self._source) as archive:
             if archive.comment:
                 self._outside.append(OutsideText("archive comment", "", archive.comment))
+            self._behind_zip()
             infos = archive.infolist()
             self._between([(one.header_offset, one.compress_size) for one in infos], archive.start_dir)
             for info in infos:
                 if info.comment:
                     self._outside.append(OutsideText("member comment", "", info.comment[:LONGEST]))
+                self._extra(info.extra)
                 if info.filename.endswith("/"):
+                    self._outside.append(OutsideText("folder", info.filename.replace("/", " "), b""))
                     continue
                 reason = None
                 if info.flag_bits & _ENCRYPTED:
@@ -245,6 +252,31 @@ class ArchiveReader(Reader):
             raise EOFError
         return _window(self._source, start, info.file_size)
 
+    def _extra(self, data: bytes) -> None:
+        """Tell what stands in the extra fields of a member, beyond those that the format itself needs."""
+        at = 0
+        while at + 4 <= len(data):
+            number, size = struct.unpack_from("<HH", data, at)
+            if number not in _OWN_EXTRA and data[at + 4 : at + 4 + size].strip(b"\x00"):
+                self._outside.append(OutsideText("extra field", "", data[at + 4 : at + 4 + size], "bytes"))
+            at += 4 + size
+        if data[at:].strip(b"\x00"):
+            self._outside.append(OutsideText("extra field", "", data[at:], "bytes"))
+
+    def _behind_zip(self) -> None:
+        """Tell of bytes behind the end record and its comment: no directory names them."""
+        start = max(0, self._length - _END_RECORD - _LONGEST_COMMENT)
+        self._source.seek(start)
+        tail = self._source.read(self._length - start)
+        at = tail.rfind(b"PK\x05\x06")
+        if at < 0 or at + _END_RECORD > len(tail):
+            return
+        (comment,) = struct.unpack_from("<H", tail, at + 20)
+        behind = tail[at + _END_RECORD + comment :]
+        if behind.strip(b"\x00"):
+            self._outside.append(OutsideText("bytes behind the end", "", behind, "bytes"))
+            self.lose("there are bytes behind the end of the zip")
+
     def _between(self, members: list[tuple[int, int]], end: int) -> None:
         """Tell of bytes that belong to no member: an archive's reader shows them to nobody."""
         at = 0
@@ -257,8 +289,10 @@ class ArchiveReader(Reader):
                     self.lose("there are bytes that belong to no member of the zip")
             self._source.seek(offset)
             head = self._source.read(30)
-            names = sum(struct.unpack_from("<HH", head, 26)) if len(head) == 30 else 0  # noqa: PLR2004 -- the local header
-            at = max(at, offset + 30 + names + size)
+            name, extra = struct.unpack_from("<HH", head, 26) if len(head) == 30 else (0, 0)  # noqa: PLR2004 -- the local header
+            if head[:4] == b"PK\x03\x04":
+                self._extra(self._source.read(name + extra)[name:])
+            at = max(at, offset + 30 + name + extra + size)
 
     def _single(self) -> _Entry:
         source = self._source
@@ -440,12 +474,16 @@ def _directory_bytes(source: BinaryIO, length: int) -> int:
 
 
 def _gzip_texts(head: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give the name and comment that a gzip header keeps."""
+    """Give the name and comment that a gzip header keeps, and what programs put there for themselves."""
     if len(head) < 10:  # noqa: PLR2004 -- the fixed part
         return
     flags, at = head[3], 10
     if flags & 4:
-        at += 2 + int.from_bytes(head[at : at + 2], "little")
+        size = int.from_bytes(head[at : at + 2], "little")
+        # Blocked gzip (SAM specification, 4.1) keeps the length of the block there.
+        if head[at + 2 : at + 6] != b"BC\x02\x00":
+            yield "extra field", head[at + 2 : at + 2 + size]
+        at += 2 + size
     for bit, where in ((8, "original file name"), (16, "comment")):
         if flags & bit:
             end = head.find(b"\x00", at)

@@ -80,10 +80,13 @@ def tar_entries(
 ) -> Iterator[TarEntry | OutsideText]:
     """Give every file of a tar, and the texts that its extended headers keep.
 
+    Names of owners, folders, links and empty files come as names of texts without a byte.
+
     Raises:
         UnreadableError: a header is impossible; what stands behind it is not read.
     """
     at, said, everywhere = 0, dict[str, str](), dict[str, str]()
+    owners: set[str] = set()
     while at + _BLOCK <= length:
         source.seek(at)
         block = source.read(_BLOCK)
@@ -112,6 +115,9 @@ def tar_entries(
         name = said.get("path", f"{prefix}/{own}" if prefix else own)
         if said.get("size", "").isdecimal():
             size = int(said["size"])
+        for owner in {_text(block[265:297]), _text(block[297:329])} - owners:
+            owners.add(owner)
+            yield OutsideText("owner", owner, b"")
         sparse = kind == b"S" or any(key.startswith("GNU.sparse") for key in (*said, *everywhere))
         said = {}
         if kind in _FOLDERS or kind in _LINKS or kind in _DEVICES:
@@ -119,6 +125,7 @@ def tar_entries(
             if kind in _LINKS and _text(block[157:257]):
                 yield OutsideText("link", "", _text(block[157:257]).encode("utf-8", "replace"))
             size = 0
+            yield OutsideText("entry", name.replace("/", " "), b"")
         elif sparse:
             yield TarEntry(name, start, size, "it is kept as a sparse file, which carnet does not open")
         elif start + size > length:
@@ -128,6 +135,8 @@ def tar_entries(
         elif size:
             known = kind in _FILES
             yield TarEntry(name, start, size, None if known else "it is of a kind that carnet does not know")
+        else:
+            yield OutsideText("entry", name.replace("/", " "), b"")
         at = start + _rounded(size)
     else:
         lose("the tar has no end: it may be cut")
