@@ -12,7 +12,7 @@ from mcap.writer import Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from carnet.classify.describe import describe
-from carnet.formats.cdr import words_of
+from carnet.formats.cdr import letters_of, words_of
 
 VIN = "1HGCM82633A004352"
 STORE = get_typestore(Stores.ROS2_HUMBLE)
@@ -90,3 +90,29 @@ def test_every_text_of_printable_signs_is_given(names, encoding, little):
 @given(st.binary(max_size=300), st.sampled_from(["cdr", "ros1"]))
 def test_any_bytes_are_answered(data, encoding):
     assert all(isinstance(one, str) for one in words_of(data, encoding))
+
+
+BYTES = {
+    "uint8[] cells\n": lambda text: len(text).to_bytes(4, "little") + text,
+    "uint8[17] cells\n": bytes,
+    "int8[17] cells\n": bytes,
+    "byte[<=17] cells\n": lambda text: len(text).to_bytes(4, "little") + text,
+    "uint32 count\nchar[17] cells\nuint32 more\n": lambda text: bytes(4) + text + bytes(7),
+}
+
+
+@pytest.mark.parametrize("definition", BYTES)
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_number_in_an_array_of_bytes_is_found(definition, count):
+    payloads = [b"\x00\x01\x00\x00" + BYTES[definition](b"x" * 17)] * (count - 1)
+    payloads.append(b"\x00\x01\x00\x00" + BYTES[definition](VIN.encode()))
+    sheet = describe(io.BytesIO(mcap("fleet_msgs/msg/Cells", definition, payloads)), name="x")
+    assert "vehicle_id.vin" in sheet.data
+    assert VIN not in repr(sheet)
+
+
+@given(st.binary(max_size=300))
+def test_letters_are_runs_of_them(data):
+    for one in letters_of(data):
+        assert len(one) >= 8
+        assert one.encode() in data

@@ -30,7 +30,7 @@ from carnet.classify.schemas import (
 from carnet.classify.texts import FieldTexts
 from carnet.classify.track import Track
 from carnet.errors import UnreadableError
-from carnet.formats.cdr import Codec, codec, value_at, words_of
+from carnet.formats.cdr import Codec, codec, is_bytes, letters_of, value_at, words_of
 from carnet.formats.cdr_columns import ColumnReader, Columns
 from carnet.formats.protobuf_messages import ProtobufCodec
 from carnet.formats.reader import Message, Stream
@@ -73,7 +73,7 @@ class MessageStream:
         self._wanted: tuple[str, ...] = ()
         self._columns: ColumnReader | None = None
         self._plain: ProtobufCodec | None = None
-        self._listed = False
+        self._listed = self._bytes = False
         self._paths: list[str] = []
         self._beyond = False
         self._said: dict[str, dict[Hit, None]] = {}
@@ -105,6 +105,7 @@ class MessageStream:
                     one.listed and one.base == "string" and not is_framework(one.path)
                     for one in self._codec.fields
                 )
+                self._bytes = not is_known(stream.schema) and any(map(is_bytes, self._codec.fields))
         elif stream.encoding == stream.schema_encoding == "protobuf":
             try:
                 self._plain = ProtobufCodec(stream.schema_data, stream.schema or "")
@@ -235,7 +236,7 @@ class MessageStream:
                 self.add(message)
         else:
             self.count += len(run)
-            for message in run.messages() if self._listed else ():
+            for message in run.messages() if self._listed or self._bytes else ():
                 self._lists(message)
 
     def _add_columns(self, columns: Columns, run: Run) -> bool:
@@ -258,9 +259,13 @@ class MessageStream:
         return True
 
     def _lists(self, message: Message) -> None:
-        """Look through the texts that stand in lists of a ROS message, and through its others once more."""
+        """Look through texts and bytes that stand in lists of a ROS message, and through its others once more."""
         if self._listed:
             for text in words_of(message.data, self.stream.encoding):
+                self._texts.add(_LISTS, text)
+        # Beyond this they are pictures and clouds, in which any letters stand by chance.
+        if self._bytes and len(message.data) <= _HEAVY:
+            for text in letters_of(message.data):
                 self._texts.add(_LISTS, text)
 
     def _text(self, path: str, value: str) -> None:

@@ -167,6 +167,21 @@ def words_of(data: bytes, encoding: str) -> Iterator[str]:
                 yield data[at : at + length].decode("utf-8", "replace")
 
 
+_BYTES = frozenset({"byte", "char", "int8", "octet", "uint8"})
+_LETTERS = re.compile(rb"[ -~]{8,}")
+
+
+def is_bytes(one: FieldType) -> bool:
+    """Say whether a field is an array of bytes, in which letters may stand one by one."""
+    return one.array and one.base in _BYTES
+
+
+def letters_of(data: bytes) -> Iterator[str]:
+    """Give the runs of eight letters and more in a message, as arrays of bytes hold texts without saying so."""
+    for match in _LETTERS.finditer(data):
+        yield match.group().decode("ascii")
+
+
 def value_at(message: Any, path: str) -> Any:
     """Give a decoded message's field by its path with dots."""
     for part in path.split("."):
