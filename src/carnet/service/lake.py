@@ -104,7 +104,9 @@ def objects_of(bucket: Bucket, prefix: str) -> list[StoredObject]:
                 remedy="scan its S3 Inventory first (--listing), then one prefix after the other",
             )
     if not found:
-        raise UnreadableError("there is no object under it", where="s3", remedy="check bucket and prefix")
+        raise UnreadableError(
+            "there is no object under it", where=f"s3://{bucket.name}", remedy="check the prefix"
+        )
     return sorted(found, key=lambda one: one.key)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class Bucket:
                     for one in page
                 ]
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise _unreadable(error, "the bucket cannot be listed") from error
+            raise _unreadable(error, "the bucket cannot be listed", self.name) from error
 
     def range(self, key: str, start: int, length: int) -> bytes:
         """Read a part of an object.
@@ -103,7 +104,7 @@ class Bucket:
         try:
             data = bytes(obstore.get_range(self._store, key, start=start, length=length))
         except (obstore.exceptions.BaseError, OSError) as error:
-            raise _unreadable(error, "an object cannot be read") from error
+            raise _unreadable(error, "an object cannot be read", self.name) from error
         self._count(len(data))
         return data
 
@@ -113,13 +114,33 @@ class Bucket:
             self.bytes += length
 
 
-def _unreadable(error: Exception, what: str) -> UnreadableError:
-    """Say what failed by the kind of the error: its text may quote keys and answers."""
-    return UnreadableError(
-        f"{what}: {type(error).__name__}",
-        where="s3",
-        remedy="check bucket, --bucket-region (requests are signed for it), --endpoint and AWS_ACCESS_KEY_ID",
-    )
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>([A-Za-z]{1,40})</Code>")
+_CAUSES = {
+    "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY and --bucket-region: requests are signed with both",
+    "InvalidAccessKeyId": "check AWS_ACCESS_KEY_ID",
+    "NoSuchBucket": "check the name of the bucket",
+    "AccessDenied": "ask for the right to list and to read this bucket",
+}
+_REMEDY = "check bucket, --bucket-region (requests are signed for it), --endpoint and AWS_ACCESS_KEY_ID"
+
+
+def _unreadable(error: Exception, what: str, bucket: str) -> UnreadableError:
+    """Say what failed by status and code of the answer: the rest of the error's text may quote keys and names."""
+    text = str(error)
+    status, code = _STATUS.search(text), _CODE.search(text)
+    said = " ".join(found[1] for found in (status, code) if found)
+    if said:
+        return UnreadableError(
+            f"{what}: the server answers {said}",
+            where=f"s3://{bucket}",
+            remedy=_CAUSES.get(code[1] if code else "", _REMEDY),
+        )
+    if "error sending request" in text:
+        return UnreadableError(
+            f"{what}: no server answers", where=f"s3://{bucket}", remedy="check --endpoint and the network"
+        )
+    return UnreadableError(f"{what}: {type(error).__name__}", where=f"s3://{bucket}", remedy=_REMEDY)
 
 
 class RangeFile(io.RawIOBase):

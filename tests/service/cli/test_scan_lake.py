@@ -239,8 +239,26 @@ def test_a_killed_scan_goes_on(fleet, tmp_path):
 def test_what_cannot_be_reached_is_said(fleet):
     missing = run(fleet, "s3://no-such-bucket")
     assert missing.returncode == 2
-    assert "s3" in missing.stderr
-    assert run(fleet, "s3://fleet/nothing-here").returncode == 2
+    assert (
+        "s3://no-such-bucket: the bucket cannot be listed: the server answers 404 NoSuchBucket"
+        in missing.stderr
+    )
+    empty = run(fleet, "s3://fleet/nothing-here")
+    assert empty.returncode == 2
+    assert "s3://fleet: there is no object under it" in empty.stderr
+    nobody = run("http://127.0.0.1:9", "s3://fleet")
+    assert nobody.returncode == 2
+    assert "no server answers" in nobody.stderr
+    assert "--endpoint" in nobody.stderr
+
+
+def test_a_wrong_secret_is_told_from_a_missing_bucket(fleet, monkeypatch):
+    monkeypatch.setitem(KEYS, "AWS_SECRET_ACCESS_KEY", "not-the-one")
+    refused = run(fleet, "s3://fleet")
+    assert refused.returncode == 2
+    assert "the server answers 403 SignatureDoesNotMatch" in refused.stderr
+    assert "check AWS_SECRET_ACCESS_KEY" in refused.stderr
+    assert "not-the-one" not in refused.stderr
 
 
 @pytest.mark.parametrize(
