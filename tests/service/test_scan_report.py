@@ -18,6 +18,7 @@ from carnet.model.ids import Country, DataClass
 from carnet.service.cli.scan import app
 from carnet.service.cli.scan_text import MEANINGS
 from carnet.service.pages.scan_html import scan_html
+from carnet.service.pages.scan_plots import sizes_by_day
 from carnet.service.scan_law import RegionLaw
 from carnet.service.scan_report import scan_page
 
@@ -54,7 +55,7 @@ class Balanced(HTMLParser):
         self.links = []
 
     def handle_starttag(self, tag, attributes):
-        if tag not in {"meta", "path", "rect", "circle", "br", "use", "polyline"}:
+        if tag not in {"meta", "path", "rect", "circle", "br", "use", "polyline", "wbr"}:
             self.open.append(tag)
         self.links += [value for name, value in attributes if name in {"href", "src"}]
         assert "style" not in dict(attributes)
@@ -229,3 +230,56 @@ def test_sensitive_places_are_shown_by_name_and_would_be_taken_out(book):
     assert page.count("敏感区域") == 1
     Balanced().feed(page)
     assert "敏感区域" not in written(("b.mcap", sheet("image.exterior")))
+
+
+def test_a_no_for_one_content_never_stands_for_all(book):
+    law = RegionLaw(Country("CN"), book, date(2026, 11, 22), 1)
+    clear = sheet("location.position", sensitive_places=False, military_area=False)
+    open_ = sheet("location.trajectory")
+    for both in ([clear, open_], [open_, clear]):
+        (one,) = (test for test in law.tests(both) if test.rule.title.startswith("Sensitive places, where"))
+        assert one.truth is False
+        assert all(asked.used is None for asked in one.used)
+
+
+def test_a_wider_class_is_said_to_be_one_that_may_hold_it():
+    page = written(("m.geojson", sheet("map")))
+    assert "map occurs, and may be map.sensitive_place" in page
+    assert "the ground itself" in page
+    assert "map.sensitive_place occurs" in written(("m.geojson", sheet("map.sensitive_place")))
+
+
+def test_what_is_not_named_is_counted(monkeypatch):
+    monkeypatch.setattr("carnet.service.pages.scan_html._FACTS", 3)
+    page = written(("a.mcap", sheet("image.exterior")), ("b.dbc", sheet("design.drawing")))
+    named = page.partition("Nobody has said, and it would decide")[2].partition("</ul>")[0]
+    assert named.count("<b>") == 3
+    assert re.search(r"and [1-9]\d* other facts</li>$", named)
+
+
+def test_streams_under_one_name_and_long_names():
+    page = written(("a.json", sheet("body", "energy.battery", name="records")))
+    assert page.count('<th scope="row" class="mono again">″</th>') == 1
+    long = "schema:OpenDRIVE.header.geoReference"
+    fields = (FieldClass("x", DataClass("map.road"), Certainty.LIKELY, (long, "a&b." + "c" * 30)),)
+    stream = StreamFacts("s", "messages", None, 3, fields, (DataClass("map.road"),), {})
+    page = written(("e.xodr", FactSheet("opendrive", 9, ReadState.READ, None, None, (stream,), (), ())))
+    assert "schema:<wbr>OpenDRIVE.<wbr>header.<wbr>geoReference; a&amp;b." in page
+    assert long in page.replace("<wbr>", "")
+
+
+@pytest.mark.parametrize(
+    ("days", "says", "amount"),
+    [
+        ((date(2026, 5, 1), date(2026, 5, 31)), "size by day, May 2026", "4.0 kB"),
+        ((date(2026, 1, 3), date(2026, 5, 3)), "size by month, January 2026 to May 2026", "4.0 kB"),
+        ((date(2000, 1, 3), date(2040, 5, 3)), "size by year", "4.0 kB"),
+    ],
+)
+def test_every_day_is_in_one_bar(days, says, amount):
+    first, last = days
+    plot = sizes_by_day({first: 4000, last: 2000})
+    assert f'<figcaption class="small quiet">When: {says}</figcaption>' in plot
+    assert plot.count('<rect class="fill"') == 2
+    assert f">{amount}</text>" in plot
+    assert plot.count('text-anchor="middle"') <= 12

@@ -65,11 +65,13 @@ class Tested:
     Attributes:
         truth: whether it is met by any content; None where nobody knows.
         used: each fact that it asks, with what it is compared with and what is known (None: nothing).
+        data: the classes of the contents of which this holds.
     """
 
     rule: Rule
     truth: bool | None
     used: tuple[Asked, ...]
+    data: tuple[DataClass, ...]
 
 
 class RegionLaw:
@@ -111,15 +113,21 @@ class RegionLaw:
         contents = self._contents([one for one in sheets if one.state is not ReadState.BLOCKED])
         if not contents:
             return []
+        classes = {str(one["name"]): DataClass(str(one["data"])) for one in contents}
         best: dict[str, Tested] = {}
         for order in explain_fully(self._movement(contents), self.lawbook):
             for one in order.candidates:
                 rule = self.lawbook.rule(one.rule)
                 if rule is None or rule.effect != "determines" or rule.detail != "important":
                     continue
+                held = (classes[one.content],) if one.content in classes else ()
+                new = Tested(rule, one.truth, one.conditions, held)
                 old = best.get(rule.id)
-                if old is None or _BY_WEIGHT.index(one.truth) > _BY_WEIGHT.index(old.truth):
-                    best[rule.id] = Tested(rule, one.truth, one.conditions)
+                if old is None or _open(new) > _open(old):
+                    best[rule.id] = new
+                elif _open(new) == _open(old):
+                    both = tuple(dict.fromkeys((*old.data, *held)))
+                    best[rule.id] = Tested(rule, old.truth, old.used, both)
         return list(best.values())
 
     def _contents(self, sheets: Sequence[FactSheet]) -> list[dict[str, Any]]:
@@ -209,6 +217,15 @@ class RegionLaw:
             },
             source="scan",
         )
+
+
+def _open(one: Tested) -> tuple[int, int]:
+    """Order what one test says of several contents: what is met comes first, then what is open.
+
+    Of what is not met, the content of which least is known is shown: a `no` for one never stands for all.
+    """
+    unsaid = sum(asked.used is None for asked in one.used) if one.truth is False else 0
+    return _BY_WEIGHT.index(one.truth), unsaid
 
 
 def spans_of(streams: Iterable[StreamFacts]) -> tuple[int, int] | None:

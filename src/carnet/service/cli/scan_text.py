@@ -30,6 +30,8 @@ MEANINGS: dict[str, str] = {
     "location": "where somebody was: always personal, sensitive in China",
     "driving": "how the car moved; personal where it leads to somebody",
     "energy": "battery and charging",
+    "map": "the ground itself; in China survey data, and important where it shows sensitive places",
+    "software": "what runs in the car, and how it was trained",
     "body": "doors, seats, lights, climate",
     "diagnostics": "faults and logs",
     "design": "how the car is built",
@@ -71,7 +73,8 @@ def _facts(facts: Mapping[str, Any]) -> str:
         elif facts.get(f"contains_{what}") is False:
             parts.append(f"no {what} found")
     if "km" in facts:
-        parts.append(f"{facts['points']} points, {facts['km']} km")
+        one = facts["points"] == 1
+        parts.append("1 point" if one else f"{facts['points']} points, {facts['km']} km")
     if "countries" in facts:
         parts.append("in " + ", ".join(facts["countries"]))
     if "places_lists" in facts:

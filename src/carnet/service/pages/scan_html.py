@@ -14,7 +14,7 @@ from carnet.service.pages.scan_listing import in_full, unread
 from carnet.service.pages.scan_page import Scanned, ScanPage, day_text, many
 from carnet.service.pages.scan_places import places_part
 from carnet.service.pages.scan_plots import sizes_by_day, sketches
-from carnet.service.scan_law import Standing, spans_of
+from carnet.service.scan_law import Standing, Tested, spans_of
 from carnet.service.sizes import size_text
 
 _ROWS = {
@@ -32,6 +32,8 @@ _MARKS = {
     "background": "background, not re-read",
 }
 _MET = {True: ("yes", "met"), False: ("no", "not met"), None: ("unknown", "not known")}
+_FACTS, _STILL = 12, 5
+"""So many facts are named; how many more there are is said."""
 _OPERATORS = {"at_least": "at least", "below": "less than", "at_most": "at most"}
 
 
@@ -181,8 +183,10 @@ def _in_law(shown: ScanPage) -> tuple[str, str, str, str]:
         items = "".join(
             f"<li><b>{escape(shown.meanings.get(fact, fact))}</b> "
             f'<span class="small quiet">bears on {many(count, "file")}</span></li>'
-            for fact, count in unknown.most_common(12)
+            for fact, count in unknown.most_common(_FACTS)
         )
+        if len(unknown) > _FACTS:
+            items += f'<li class="small quiet">and {many(len(unknown) - _FACTS, "other fact")}</li>'
         table += (
             f'<p class="sub">Nobody has said, and it would decide</p><ul class="stack small">{items}</ul>'
         )
@@ -227,7 +231,7 @@ def _tests(shown: ScanPage) -> tuple[str, str, str, str]:
     for one in sorted(shown.tests, key=lambda each: (True, None, False).index(each.truth)):
         style, word = _MET[one.truth]
         told = [asked for asked in one.used if asked.fact != "activity" and asked.operator != "exceeds"]
-        used = "; ".join(dict.fromkeys(_used(shown, asked) for asked in told)) or "a class that does occur"
+        used = "; ".join(dict.fromkeys(_used(shown, asked) for asked in told)) or _by_class(one)
         rows.append(
             f'<tr><th scope="row">{escape(one.rule.title)}</th><td data-l="Found">{used}</td>'
             f'<td data-l="In law"><span class="met {style}">{word}</span></td><td data-l="Source">'
@@ -261,6 +265,16 @@ def _used(shown: ScanPage, asked: Any) -> str:
     else:
         known = {True: "yes", False: "no"}.get(value, escape(str(value)))
     return f"{meaning}: <b>{known}</b>{bound}"
+
+
+def _by_class(one: Tested) -> str:
+    """Say which classes a test without facts found; a wider class is said to be one that may hold it."""
+    asked = one.rule.classes or ()
+    held = [data for data in one.data if any(data == each or data.startswith(f"{each}.") for each in asked)]
+    wider = [data for data in one.data if data not in held]
+    said = [f"{', '.join(held)} occurs"] if held else []
+    said += [f"{', '.join(wider)} occurs, and may be {', '.join(asked)}"] if wider else []
+    return escape("; ".join(said)) or "a class that does occur"
 
 
 def _number(value: Any) -> str:
@@ -312,7 +326,8 @@ def _may_leave(shown: ScanPage) -> tuple[str, str, str, str]:
         if kind in {"after", "facts"} and parts:
             body += f"<dl><div><dt>Take out</dt><dd>{escape(', '.join(parts))}</dd></div>"
             if still:
-                names = "; ".join(shown.meanings.get(fact, fact) for fact, _ in still.most_common(5))
+                names = "; ".join(shown.meanings.get(fact, fact) for fact, _ in still.most_common(_STILL))
+                names += f"; and {many(len(still) - _STILL, 'other fact')}" if len(still) > _STILL else ""
                 body += f"<div><dt>Still to be said</dt><dd>{escape(names)}</dd></div>"
             body += "</dl>"
         options.append(

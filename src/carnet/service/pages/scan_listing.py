@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from carnet.model.factsheet import FactSheet, ReadState
@@ -10,6 +11,10 @@ from carnet.service.sizes import size_text
 
 LISTED = 200
 """So many files, and so many streams of one, are written out; the rest stands in the JSON report."""
+
+
+_LONG = re.compile(r"[^\s&;]{25,}")
+_SIGN = re.compile(r"([./_:]+)(?=\w)")
 
 
 def in_full(shown: ScanPage) -> tuple[str, str, str, str]:
@@ -56,11 +61,13 @@ def _stream_rows(sheet: FactSheet) -> list[str]:
                 if stream.data
                 else best.get("nothing", ("", ""))
             )
-            name = f'{escape(stream.name)}<span class="why">{escape(kind)}</span>' if number == 0 else "″"
+            name = (
+                f'{_breaking(stream.name)}<span class="why">{_breaking(kind)}</span>' if number == 0 else "″"
+            )
             rows.append(_row(name, data, certainty, because))
     rows += [
         _row(
-            f'{escape(one.where)}<span class="why">outside the streams</span>',
+            f'{_breaking(one.where)}<span class="why">outside the streams</span>',
             one.data,
             "certain",
             "; ".join(one.because),
@@ -71,11 +78,17 @@ def _stream_rows(sheet: FactSheet) -> list[str]:
 
 
 def _row(name: str, data: str, certainty: str, because: str) -> str:
+    again = ' class="mono again"' if name == "″" else ' class="mono"'
     return (
-        f'<tr><th scope="row" class="mono">{name}</th>'
+        f'<tr><th scope="row"{again}>{name}</th>'
         f'<td data-l="Class"><span class="mono">{escape(data)}</span></td>'
-        f'<td data-l="Certainty">{certainty}</td><td data-l="Because">{escape(because)}</td></tr>'
+        f'<td data-l="Certainty">{certainty}</td><td data-l="Because">{_breaking(because)}</td></tr>'
     )
+
+
+def _breaking(text: str) -> str:
+    """Escape a text in which long names may be broken behind a sign: they would widen the table beyond the page."""
+    return _LONG.sub(lambda name: _SIGN.sub(r"\1<wbr>", name[0]), escape(text))
 
 
 def unread(shown: ScanPage) -> tuple[str, str, str, str]:
@@ -100,6 +113,8 @@ def unread(shown: ScanPage) -> tuple[str, str, str, str]:
             f'<li><span class="mono">{escape(one.name)}</span>: {escape(one.sheet.reason or "")}</li>'
             for one in partly[:LISTED]
         )
+        if len(partly) > LISTED:
+            items += f"<li>{many(len(partly) - LISTED, 'more file')} in the JSON report</li>"
         body += f'<p class="sub">Read in part: {many(len(partly), "file")}</p><ul class="small stack">{items}</ul>'
     return "What could not be read", "未能读取", body, ""
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
+from carnet.service.sizes import size_text
+
 _WIDE, _HIGH, _GROUND = 352, 138, 112
 _MOST_BARS, _MOST_LINES = 31, 6
+_NAMES = 12
+"""So many names of bars have room; of more bars, seven are."""
 
 
 def sizes_by_day(sizes: Mapping[date, int]) -> str:
@@ -24,11 +29,18 @@ def sizes_by_day(sizes: Mapping[date, int]) -> str:
             if (first.year, first.month) == (last.year, last.month)
             else (f"day, {first:%B %Y} to {last:%B %Y}")
         )
-    else:
-        by_year: dict[str, int] = {str(year): 0 for year in range(first.year, last.year + 1)}
+    elif _month(last) - _month(first) < _MOST_BARS:
+        by_month = Counter(dict.fromkeys(range(_month(first), _month(last) + 1), 0))
         for day, size in sizes.items():
-            by_year[str(day.year)] += size
-        bars = list(by_year.items())[-_MOST_BARS:]
+            by_month[_month(day)] += size
+        bars = [(str(at % 12 + 1), size) for at, size in by_month.items()]
+        unit = f"month, {first:%B %Y} to {last:%B %Y}"
+    else:
+        # Few enough to be bars: times before 2000 tell no day (`spans_of`), and later ones than 2262 fit no clock.
+        by_year = Counter(dict.fromkeys(range(first.year, last.year + 1), 0))
+        for day, size in sizes.items():
+            by_year[day.year] += size
+        bars = [(str(year), size) for year, size in by_year.items()]
         unit = "year"
     most = max(size for _, size in bars) or 1
     step = (_WIDE - 16) / len(bars)
@@ -40,12 +52,12 @@ def sizes_by_day(sizes: Mapping[date, int]) -> str:
                 f'<rect class="fill" x="{8 + at * step:.1f}" y="{_GROUND - high}" '
                 f'width="{max(2.0, min(28.0, step * 0.66)):.1f}" height="{max(1, high)}"/>'
             )
-        if len(bars) <= 12 or at % 5 == 0:  # noqa: PLR2004 - as many names as have room
+        if len(bars) <= _NAMES or at % -(-len(bars) // 7) == 0:
             drawn.append(
                 f'<text class="lbl2" x="{8 + at * step + min(14.0, step * 0.33):.1f}" y="130" '
                 f'text-anchor="middle">{name}</text>'
             )
-    amount = f"{most / 1e9:.1f} GB" if most >= 10**9 else f"{most / 1e6:.1f} MB"
+    amount = size_text(most)
     label = f"Size recorded by {unit}; the highest bar is {amount}"
     return (
         f'<figure><svg class="plot" viewBox="0 0 {_WIDE} {_HIGH}" role="img" aria-label="{label}" focusable="false">'
@@ -53,6 +65,10 @@ def sizes_by_day(sizes: Mapping[date, int]) -> str:
         f'{"".join(drawn)}<text class="lbl2" x="{_WIDE}" y="14" text-anchor="end">{amount}</text></svg>'
         f'<figcaption class="small quiet">When: size by {unit}</figcaption></figure>'
     )
+
+
+def _month(day: date) -> int:
+    return day.year * 12 + day.month - 1
 
 
 def sketches(lines: Sequence[str], tracks: int) -> str:
