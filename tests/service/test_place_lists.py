@@ -173,6 +173,14 @@ def test_small_files_are_held_against_it_too(desk, capsys):
     assert [one["streams"][0]["facts"]["sensitive_places"] for one in items] == [True, False]
 
 
+def test_a_key_without_a_list_is_refused_on_the_command_line_alone(desk, capsys, monkeypatch):
+    Path("a.csv").write_text("a\n1\n")
+    assert run("scan", "a.csv", "--officer-key", desk) == 2
+    assert "--officer-key: a key is given and no list" in capsys.readouterr().err
+    monkeypatch.setenv("CARNET_OFFICER_KEY", desk)
+    assert run("scan", "a.csv") == 0
+
+
 def test_a_scan_refuses_a_list_that_nobody_signed(desk, capsys):
     Path("a.csv").write_text("a\n1\n")
     envelope = Path("a.signed").read_text()

@@ -57,6 +57,14 @@ def test_a_template_writes_over_nothing(drive, tmp_path):
     assert file.read_text() == "mine"
 
 
+@pytest.mark.parametrize("option", ["--html", "--template-corrections"])
+def test_what_cannot_be_written_is_said_before_anything_is_looked_at(drive, tmp_path, option, monkeypatch):
+    monkeypatch.setattr("carnet.service.cli.scan._scan_files", lambda *_, **__: pytest.fail("it was scanned"))
+    with pytest.raises(CarnetError, match="no folder to write it to") as refused:
+        scan(drive, option, tmp_path / "none" / "file")
+    assert refused.value.where == option
+
+
 def test_an_entry_that_speaks_of_nothing_is_told(drive, tmp_path):
     file = tmp_path / "c.yaml"
     file.write_text(

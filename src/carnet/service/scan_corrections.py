@@ -67,7 +67,7 @@ class Corrections:
         for number, one in enumerate(self._entries):
             streams = self._outcome.contradicted.get(one, 0)
             if streams:
-                yield f"correction entries[{number}] is contradicted by contents in {streams} streams: they stay"
+                yield f"correction entries[{number}] is contradicted by contents: {streams} of its streams stay"
             elif one not in self._outcome.applied:
                 yield f"correction entries[{number}] spoke of nothing in this scan"
 
@@ -81,7 +81,7 @@ def write_template(path: Path, sheets: Iterable[FactSheet]) -> str:
     entries, left = template(sheets)
     lines = [_HEAD + "corrections: v1", "entries:" if entries else "entries: []"]
     for one in entries:
-        lines.append(f"  # in {one['seen']} streams")
+        lines.append(f"  # in {one['seen']} {'stream' if one['seen'] == 1 else 'streams'}")
         lines.append("  - match: " + json.dumps(one["match"], ensure_ascii=False))
         lines += ["    data: []", '    author: ""', '    reason: ""', '    day: ""']
     try:
