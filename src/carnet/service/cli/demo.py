@@ -11,7 +11,7 @@ import typer
 from carnet.errors import InputError, MissingExtraError
 from carnet.service.cli.session import read_form
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _SCRIPT = Path("samples/demo.yaml")
 _MARK = "carnet-demo"

@@ -23,6 +23,7 @@ from carnet.service.cli.session import (
 app = typer.Typer(
     help="Export a movement's dossier, or verify one offline.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

@@ -19,7 +19,7 @@ from carnet.service.cli.session import (
     walk_files,
 )
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import typer
 
 from carnet.service.cli.session import AsJson, KeyFile, NodeFolder, PersonName, open_client, print_json, say
 
-app = typer.Typer(pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()

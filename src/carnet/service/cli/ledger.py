@@ -12,6 +12,7 @@ from carnet.service.cli.session import AsJson, print_json, say
 app = typer.Typer(
     help="Check a node's ledger against its checkpoints.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

@@ -22,7 +22,10 @@ from carnet.service.cli.session import (
 )
 
 app = typer.Typer(
-    help="Request, approve and release a movement.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Request, approve and release a movement.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 Identifier = Annotated[str, typer.Argument(help="The request's id.")]

@@ -24,7 +24,12 @@ from carnet.service.cli.session import (
     say,
 )
 
-app = typer.Typer(help="Make, pair and run a node.", no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Make, pair and run a node.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
 Folder = Annotated[Path, typer.Argument(help="The node's folder.")]
 

@@ -27,6 +27,7 @@ from carnet.service.place_signing import read_list_file, sign_list
 app = typer.Typer(
     help="Check, sign and adopt a list of sensitive places.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

@@ -25,6 +25,7 @@ from carnet.formats.plugins import check_installed
 from carnet.formats.sniff import HEAD_BYTES
 from carnet.model.countries import COUNTRIES
 from carnet.model.factsheet import FactSheet, ReadState
+from carnet.service.cli.scan_checks import check_keys, check_outputs
 from carnet.service.cli.scan_lake import (
     BucketRegion,
     Endpoint,
@@ -346,30 +347,6 @@ def _sampled(percent: int, items: Iterable[tuple[Path, FactSheet]]) -> Sampled |
     return None if percent == 100 else Sampled.of_sheets(percent, (sheet for _, sheet in items))  # noqa: PLR2004 - all
 
 
-def _typed(context: typer.Context, name: str) -> bool:
-    """Say whether an option stands on the command line, and not in the environment."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def _check_outputs(html: Path | None, template: Path | None) -> None:
-    """Refuse, before hours of looking, what could not be written after them.
-
-    Raises:
-        InputError: the template is there already.
-        UnreadableError: there is no folder for a file that is to be written.
-    """
-    for where, file in (("--html", html), ("--template-corrections", template)):
-        if file is not None and not file.absolute().parent.is_dir():
-            raise UnreadableError("there is no folder to write it to", where=where, remedy="make it first")
-    if template is not None and template.exists():
-        raise InputError(
-            "the template cannot be written: it is there already",
-            where="--template-corrections",
-            remedy="name a file that is not there yet",
-        )
-
-
 @app.command()
 def scan(
     context: typer.Context,
@@ -461,13 +438,8 @@ def scan(
     if bucket_asked and look < 100:  # noqa: PLR2004 - all of a hundred
         raise InputError("a bucket's sample is --sample", where="--look")
     check_installed(plugin or ())
-    _check_outputs(html, template_corrections)
-    if officer_key and not places and _typed(context, "officer_key"):
-        raise InputError(
-            "a key is given and no list that it signed",
-            where="--officer-key",
-            remedy="name the list: --places",
-        )
+    check_outputs(html, template_corrections)
+    check_keys(context, places)
     told = _places(places, officer_key) if places else None
     if not bucket_asked and (inventory or since or resume or sample):
         raise InputError("an inventory is made of a listing or a bucket", where="--inventory")
