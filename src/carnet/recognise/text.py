@@ -19,6 +19,7 @@ from functools import lru_cache
 
 from carnet.model.factsheet import Certainty
 from carnet.model.ids import DataClass
+from carnet.recognise.bare_pairs import bare_pairs
 from carnet.recognise.hemispheres import hemispheres
 
 LONGEST_TEXT = 1024 * 1024
@@ -67,9 +68,6 @@ _IMEI = re.compile(r"\d(?<!\d\d)\d{14}(?!\d)")
 _MAC_TAIL = re.compile(r":[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){4}(?![0-9A-Fa-f:-])")
 _MAC_HEAD = re.compile(r"(?<![0-9A-Fa-f:-])[0-9A-Fa-f]{2}")
 _ISO6709 = re.compile(r"[+-](?<![\d.][+-])\d{2}(?:\d{2}){0,2}\.\d{3,}[+-]\d{3}(?:\d{2}){0,2}\.\d{3,}")
-# From the first point on, which few numbers have with four digits behind it; what stands before it is read back.
-_PAIR = re.compile(r"\.(?<=\d\.)\d{4,}(?:\s*[,;]\s*|\s+)(?P<second>[+-]?\d{1,3}\.\d{4,})(?!\.?\d)")
-_PAIR_HEAD = re.compile(r"(?<![\d.])[+-]?\d{1,3}\Z")
 _LATITUDES = ("lat", "breite", "纬度", "緯度")
 _LONGITUDES = ("lon", "lng", "länge", "laenge", "经度", "經度", "経度")
 _COORDINATE_WORD = re.compile(
@@ -126,7 +124,6 @@ _NAME = re.compile(
     r"(?-i:(?P<value>[\u4e00-\u9fff]{2,4}|[A-ZÀ-Þ][\w'\u2019.-]{1,30}(?:[ ,]{1,2}[A-ZÀ-Þ][\w'\u2019.-]{0,30}){1,3}))",
     re.IGNORECASE,
 )
-_MOST_LATITUDE, _MOST_LONGITUDE = 90.0, 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,17 +297,7 @@ def _macs(text: str, small: str) -> Bounds:
 
 
 def _pairs(text: str, small: str) -> Bounds:
-    del small
-    for match in _PAIR.finditer(text):
-        head = _PAIR_HEAD.search(text, max(0, match.start() - 4), match.start())
-        if head is None:
-            continue
-        first = abs(float(text[head.start() : match.start("second")].strip(" \t\r\n,;")))
-        second = abs(float(match["second"]))
-        # GeoJSON and WKT say the longitude first, in brackets; a bare pair is read as maps say it.
-        turned = text[head.start() - 1 : head.start()] in {"[", "("} and second <= _MOST_LATITUDE
-        if first <= (_MOST_LONGITUDE if turned else _MOST_LATITUDE) and second <= _MOST_LONGITUDE:
-            yield head.start(), match.end()
+    return bare_pairs(text, small, BETWEEN)
 
 
 def _imeis(text: str, small: str) -> Bounds:
