@@ -182,3 +182,8 @@ def test_names_say_what_is_possible(kind, form, data):
     told = classes_of_key(kind)
     assert (told.format, told.data) == (form, data)
     assert len(told.because) == len(data)
+
+
+def test_a_number_in_japanese_width_is_withheld():
+    (one,) = kinds("raw/" + "".join(chr(ord(sign) + 0xFEE0) for sign in "1M8GDM9AXKP042788") + "/a.jpg")
+    assert ("vehicle_id.vin", "text:vin") in one.found

@@ -192,3 +192,28 @@ def test_other_bytes_are_no_vin(text):
 )
 def test_numbers_beside_letters_are_no_coordinates(text):
     assert "location.position" not in {one.data for one in recognise(text)}
+
+
+def wide(text):
+    """Give figures and letters as forms in Chinese and Japanese fill them in."""
+    return "".join(chr(ord(sign) + 0xFEE0) if "!" <= sign <= "~" else sign for sign in text)
+
+
+@pytest.mark.parametrize(
+    ("before", "value"),
+    [
+        ("車台番号 ", "1M8GDM9AXKP042788"),
+        ("電話\u3000", "090-1234-5678"),
+        ("手机", "13812345678"),
+        ("", "京A12345"),
+        ("mail ", "wang@example.com"),
+    ],
+)
+def test_signs_of_chinese_and_japanese_width_are_read(before, value):
+    text = f"{before}{wide(value)} です"
+    assert classes(text) == classes(f"{before}{value} です") != set()
+    assert wide(value) in {text[one.start : one.end] for one in spans(text)}
+
+
+def test_words_of_that_width_alone_are_nothing():
+    assert not recognise(f"{wide('ABC')}モーターの回転数は{wide('3000')}です")

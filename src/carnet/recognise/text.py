@@ -339,6 +339,9 @@ _RULES: tuple[tuple[str, str, _Finder], ...] = (
     ("location.position", "coordinates", hemispheres),
     ("location.position", "pair of coordinates", _pairs),
 )
+# Figures, letters and what joins them in Chinese and Japanese width (U+FF01 to U+FF5E: ASCII, one by one).
+_WIDE = re.compile("[\uff20\uff0b\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
+_NARROW = {0x3000: " ", **{sign + 0xFEE0: chr(sign) for sign in range(0x21, 0x7F)}}
 _SHORT = 64
 _PIECE, _OVERLAP = 256 * 1024, 4096
 _PLAIN_NUMBER = re.compile(r"-?[0-9]{1,5}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -355,6 +358,8 @@ def spans(text: str) -> Iterator[Span]:
 
 
 def _spans(text: str, depth: int) -> Iterator[Span]:
+    if not text.isascii() and _WIDE.search(text) is not None:
+        text = text.translate(_NARROW)
     small = text.lower()
     if len(small) != len(text):
         # A letter that becomes two would move every place behind it.
