@@ -22,6 +22,7 @@ from carnet.classify.foreign import Foreign
 from carnet.classify.pictures import Seen
 from carnet.formats.plugins import check_installed
 from carnet.law.lawbook import load_lawbook
+from carnet.model.factsheet import ReadState
 from carnet.recognise.text import recognise
 
 TEMPLATE = Path(__file__).parents[2] / "samples" / "plugin"
@@ -125,6 +126,14 @@ def test_a_recogniser_adds_what_it_finds(sheet_of):
     assert sheet.tools[0].version == "1.0"
     assert BADGE not in json.dumps(sheet.to_json())
     assert recognise(BADGE) == (), "only while a file is looked at with it"
+
+
+def test_one_that_the_worker_does_not_see_blocks(sheet_of):
+    sheet = sheet_of(LOG, "badges", "of-another-environment")
+    assert sheet.state is ReadState.BLOCKED
+    assert sheet.reason == (
+        "the plug-in of-another-environment is not installed in the environment that workers run in"
+    )
 
 
 def test_it_sees_names_columns_and_what_lies_outside(sheet_of):

@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from carnet.classify.pictures import Seen
-from carnet.formats.plugins import DETECTORS, RECOGNISERS, SECONDS, OutOfTimeError, timed
+from carnet.formats.plugins import DETECTORS, GROUPS, RECOGNISERS, SECONDS, OutOfTimeError, timed
 from carnet.model.factsheet import Tool
 from carnet.model.ids import DataClass
 from carnet.recognise.text import Hit, Span, beside
@@ -64,7 +64,12 @@ class Foreign:
         self._recognisers = [_Plugin(one.name, one, seconds) for one in _points(RECOGNISERS, tuple(names))]
         self._detectors = [_Plugin(one.name, one, seconds) for one in _points(DETECTORS, tuple(names))]
         self._asked: dict[str, Tool] = {}
-        self.failed: dict[str, str] = {}
+        # Workers see packages of the environment alone: not those of a user, nor of PYTHONPATH.
+        self.failed: dict[str, str] = {
+            one: "is not installed in the environment that workers run in"
+            for one in names
+            if not any(_points(group, (one,)) for group in GROUPS)
+        }
 
     @property
     def tools(self) -> tuple[Tool, ...]:
