@@ -157,6 +157,21 @@ def test_a_number_that_a_database_names_may_come_late(zeros, told):
     assert (field.data, field.certainty) == ("vehicle_id.vin", told)
 
 
+def test_a_number_that_was_taken_out_of_its_parts_is_none():
+    """As `carnet redact` leaves it: the selector counts, and says nothing of the number."""
+    database = (
+        b'VERSION ""\nBU_: A\nBO_ 1872 VEHICLE_IDENTITY: 8 A\n SG_ VIN_INDEX M : 7|8@0+ (1,0) [0|2] "" A\n'
+        b' SG_ VIN_CHARS_01_07 m0 : 15|56@0+ (1,0) [0|0] "" A\n SG_ VIN_CHARS_08_14 m1 : 15|56@0+ (1,0) [0|0] "" A\n'
+        b' SG_ VIN_CHARS_15_17 m2 : 15|24@0+ (1,0) [0|0] "" A\n'
+    )
+    for letters, told in ((bytes(7), False), (VIN[:7], True)):
+        frames = [(1872, bytes([part]) + letters) for part in (0, 1, 2)] * 4
+        (stream,) = describe(
+            io.BytesIO(log(*frames, digits=3)), name="x", detect=False, companions={"a.dbc": database}
+        ).streams
+        assert ("vehicle_id.vin" in stream.data) is told
+
+
 def test_a_number_that_a_database_names_and_nobody_sent_is_none():
     frames = [(0x100, n.to_bytes(2, "little") + bytes(6)) for n in range(5)]
     (stream,) = describe(

@@ -199,7 +199,7 @@ class CanBus:
                 values = list(_values(message, signal, payloads))
                 if any(data.strip(b"\x00\xff") for data in values):
                     yield FieldClass(path, VIN, Certainty.CERTAIN, (found.rule, "values: not zero"))
-                elif not values or len(payloads) >= _MOST_PAYLOADS:
+                elif not signal.is_multiplexer and (not values or len(payloads) >= _MOST_PAYLOADS):
                     # A control unit that starts sends zeros first: what was not looked at may hold the number.
                     why = "signal: not every value of it was looked at"
                     yield FieldClass(path, VIN, Certainty.LIKELY, (found.rule, why))
