@@ -252,6 +252,17 @@ def test_what_cannot_be_reached_is_said(fleet):
     assert "--endpoint" in nobody.stderr
 
 
+def test_the_how_to_shows_what_is_printed(fleet):
+    page = (ROOT / "docs" / "how-to" / "scan-a-bucket.md").read_text("utf-8")
+    shown = page.partition("    $ carnet scan s3://fleet/samples")[2].partition("    $ carnet scan")[0]
+    lines = [one.strip() for one in shown.splitlines()[1:]]
+    lines = [one.removesuffix(" …") for one in lines if one not in {"", "…"}]
+    done = run(fleet, "s3://fleet/samples")
+    printed = [one.strip() for one in (done.stdout + done.stderr).splitlines()]
+    assert len(lines) == 6
+    assert [one for one in lines if not any(each.startswith(one) for each in printed)] == []
+
+
 def test_a_wrong_secret_is_told_from_a_missing_bucket(fleet, monkeypatch):
     monkeypatch.setitem(KEYS, "AWS_SECRET_ACCESS_KEY", "not-the-one")
     refused = run(fleet, "s3://fleet")
