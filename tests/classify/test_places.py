@@ -392,17 +392,35 @@ def wandering(count):
     return HOME[0] + np.cumsum(1e-4 * np.cos(turns)), HOME[1] + np.cumsum(1e-4 * np.sin(turns))
 
 
-def test_what_lies_behind_a_sample_is_never_said_to_be_none():
+def as_ndjson(latitudes, longitudes):
+    return "\n".join(json.dumps({"u": y, "v": x}) for y, x in zip(latitudes, longitudes, strict=True))
+
+
+def as_csv(latitudes, longitudes):
+    return "u,v\n" + "\n".join(f"{y:.7f},{x:.7f}" for y, x in zip(latitudes, longitudes, strict=True))
+
+
+@pytest.mark.parametrize("form", [as_ndjson, as_csv])
+def test_positions_under_innocent_names_are_followed_to_their_end(form):
     latitudes, longitudes = wandering(21_500)
-    lines = [json.dumps({"u": y, "v": x}) for y, x in zip(latitudes, longitudes, strict=True)]
-    data = "\n".join(lines).encode()
-    end = circle(latitudes[-1], longitudes[-1], 20)
+    data = form(latitudes.tolist(), longitudes.tolist()).encode()
     box = {"covers": [{"corners": [[30, -110], [30, -85], [48, -85], [48, -110]]}]}
-    for places in ([end], []):
-        sheet = describe(io.BytesIO(data), name="a.ndjson", places=[a_list(*places, **box)], day=DAY)
+    for place, met in ((circle(latitudes[-1], longitudes[-1], 20), True), (circle(31, -109), False)):
+        sheet = describe(io.BytesIO(data), name="a", places=[a_list(place, **box)], day=DAY)
         (facts,) = [one.facts for one in sheet.streams if "points" in one.facts]
-        assert facts.get("sensitive_places") is not False
-        assert facts["points"] == 20_000 or facts["sensitive_places"] is True
+        assert facts["points"] == 21_500
+        assert facts.get("sensitive_places") is met
+
+
+@pytest.mark.parametrize("form", [as_ndjson, as_csv])
+def test_what_moves_after_a_long_stand_is_found_and_never_said_to_be_all(form):
+    latitudes, longitudes = (np.concatenate((np.full(25_000, line[0]), line)) for line in wandering(500))
+    data = form(latitudes.tolist(), longitudes.tolist()).encode()
+    box = {"covers": [{"corners": [[30, -110], [30, -85], [48, -85], [48, -110]]}]}
+    sheet = describe(io.BytesIO(data), name="a", places=[a_list(circle(31, -109), **box)], day=DAY)
+    (facts,) = [one.facts for one in sheet.streams if "points" in one.facts]
+    assert facts["points"] >= 500
+    assert "sensitive_places" not in facts
 
 
 def test_a_table_is_followed_to_its_end():

@@ -118,6 +118,10 @@ _THINGS = st.fixed_dictionaries(
 _DAMAGE = st.none() | st.tuples(st.integers(0, 200), st.integers(0, 255))
 
 
+def _samples(stream: MessageStream) -> str:
+    return "" if stream._samples is None else repr(stream._samples._numbers)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(_THINGS, min_size=1, max_size=4),
@@ -150,7 +154,7 @@ def test_a_stream_is_the_same_by_columns_and_one_by_one(
         one_by_one.add(message)
     assert at_once.count == one_by_one.count
     assert at_once.bad == one_by_one.bad
-    assert repr(at_once._numbers) == repr(one_by_one._numbers)
+    assert _samples(at_once) == _samples(one_by_one)
     assert at_once._texts._seen == one_by_one._texts._seen
     assert repr(at_once.finish()) == repr(one_by_one.finish())
 

@@ -22,7 +22,6 @@ from carnet.recognise.names import class_of_name, class_of_unit, words
 
 UNKNOWN = DataClass("unknown")
 _MOST_CHANNELS = 2000
-_MOST_SAMPLES = 20_000
 _MOST_POINTS = 1_000_000
 _FEWEST_LETTERS = 8
 _LATITUDE, _LONGITUDE = re.compile(r" lat(itude\w*)? "), re.compile(r" (lon|lng|longitude\w*) ")
@@ -91,12 +90,11 @@ class ColumnStream(MessageStream):
             elif channel.is_text:
                 for text in layout.texts(channel, rows):
                     self._text(name, text)
-            elif channel.is_number and channel.role != VIRTUAL:
-                line = self._numbers.setdefault(name, [])
-                room = _MOST_SAMPLES - len(line)
+            elif channel.is_number and channel.role != VIRTUAL and self._samples is not None:
+                room = self._samples.room(name)
                 if room > 0:
                     values = layout.numbers(channel, rows[:room], first)
-                    line.extend(values[np.isfinite(values)].tolist())
+                    self._samples.keep(name, values[np.isfinite(values)].tolist())
 
     def finish(self) -> tuple[tuple[FieldClass, ...], tuple[DataClass, ...], dict[str, FactValue]]:
         """Give fields, classes and facts of the stream."""

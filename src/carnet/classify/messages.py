@@ -11,15 +11,8 @@ from typing import Any
 
 from carnet.classify.leaves import flatten, line_of, number_of, read_cells
 from carnet.classify.named import by_name_or_value, identified_by, shown_path
-from carnet.classify.pairs import (
-    MOST_SAMPLES,
-    SAMPLED,
-    is_half_of_a_pair,
-    pairs_by_name,
-    pairs_by_value,
-    raw_ranges,
-    track_of,
-)
+from carnet.classify.pairs import SAMPLED, is_half_of_a_pair, pairs_by_name
+from carnet.classify.samples import Samples
 from carnet.classify.schemas import (
     class_by_schema,
     classes_of_schema,
@@ -38,7 +31,7 @@ from carnet.formats.records import Documents, Rows, value_of
 from carnet.formats.runs import Run
 from carnet.model.factsheet import Certainty, FactValue, FieldClass
 from carnet.model.ids import DataClass
-from carnet.recognise.names import class_of_name, is_accuracy
+from carnet.recognise.names import class_of_name
 from carnet.recognise.receivers import is_line, is_raw, place_of, sentence_in
 from carnet.recognise.text import Hit
 from carnet.recognise.vss import class_of_vss, values_said_by_path
@@ -80,12 +73,12 @@ class MessageStream:
         self._unsaid: set[str] = set()
         self._halves: list[str] = []
         self._known: set[str] = set()
-        self._numbers: dict[str, list[float]] = {}
+        # What its type explains is not looked at by value.
+        self._samples = None if is_known(stream.schema) else Samples(make_track, self._named)
         self._texts = FieldTexts()
         self._says_paths = False
         self._hits: dict[str, dict[Hit, None]] = {}
         self._pairs: list[tuple[str, str, Track]] = []
-        self._ranges: set[str] = set()
         self._spoken: dict[tuple[str, str], Track] = {}
         if stream.encoding in {"cdr", "ros1"} and stream.schema_encoding in {"ros2msg", "ros1msg"}:
             try:
@@ -121,6 +114,9 @@ class MessageStream:
         """Whether payloads can be opened."""
         return self._codec is not None or self._plain is not None or self.stream.encoding == "json"
 
+    def _named(self) -> set[str]:
+        return {path for latitude, longitude, _ in self._pairs for path in (latitude, longitude)}
+
     def _pair_names(self, fresh: list[str]) -> None:
         """Find latitude and longitude that stand beside each other by name, once both are there."""
         halves = [path for path in fresh if is_half_of_a_pair(path)]
@@ -141,7 +137,7 @@ class MessageStream:
     def add(self, message: Message) -> None:
         """Take one message."""
         if not message.rows:
-            for *_, track in self._pairs:
+            for *_, track in (*self._pairs, *(self._samples.pairs() if self._samples is not None else ())):
                 track.leap()
             return
         self.count += 1
@@ -166,9 +162,8 @@ class MessageStream:
         for path, value in values.items():
             if isinstance(value, str):
                 self._text(path, value)
-            if numbers := line_of(value):
-                line = self._numbers.setdefault(path, [])
-                line += numbers[: MOST_SAMPLES - len(line)]
+        if self._samples is not None:
+            self._samples.take({path: line_of(value) for path, value in values.items()})
 
     def add_records(self, records: Rows | Documents) -> None:
         """Take records of a text; what is found is what `add` would find in one after the other."""
@@ -208,17 +203,8 @@ class MessageStream:
             for a, b in zip(lines.get(latitude, ()), lines.get(longitude, ()), strict=False):
                 if a is not None and b is not None:
                     track.add(a, b)
-        # In the order in which rows, one after the other, would have brought them.
-        found = {path: [one for one in line if one is not None] for path, line in lines.items()}
-        begun = (path for path in found if found[path] and path not in self._numbers)
-        for path in sorted(
-            begun, key=lambda one: next(at for at, n in enumerate(lines[one]) if n is not None)
-        ):
-            self._numbers[path] = []
-        for path, numbers in found.items():
-            if numbers:
-                line = self._numbers[path]
-                line += numbers[: MOST_SAMPLES - len(line)]
+        if self._samples is not None:
+            self._samples.take_rows(lines, len(rows))
 
     def add_run(self, run: Run) -> None:
         """Take many messages; what is found is what `add` would find in one after the other."""
@@ -253,9 +239,9 @@ class MessageStream:
                 spoken = any(map(_may_speak, distinct[path]))
                 for text in columns.texts[path] if spoken else distinct[path]:
                     self._text(path, text)
-            elif path in columns.numbers:
-                line = self._numbers.setdefault(path, [])
-                line += columns.numbers[path][: MOST_SAMPLES - len(line)].tolist()
+        if self._samples is not None:
+            numbers = {path: columns.numbers[path] for path in self._wanted if path in columns.numbers}
+            self._samples.take_columns(numbers, run.log_time_ns)
         return True
 
     def _lists(self, message: Message) -> None:
@@ -339,7 +325,9 @@ class MessageStream:
         """Give fields, classes and facts of the stream."""
         if not self.readable:
             return self._by_schema_only()
-        self._by_value()
+        if self._samples is not None:
+            self._samples.look()
+            self._pairs += self._samples.pairs()
         tracked = {path: track for a, b, track in self._pairs for path in (a, b)}
         fields: list[FieldClass] = []
         for path in self._paths:
@@ -419,28 +407,14 @@ class MessageStream:
         by_tree = class_of_vss(path) or class_of_vss(self.stream.name)
         if by_tree is not None:
             return FieldClass(shown, by_tree.data, by_tree.certainty, (by_tree.rule, *values))
-        told_by = by_name_or_value(path, shown, values, self._ranges, of="field")
+        ranges = self._samples.ranges if self._samples is not None else ()
+        told_by = by_name_or_value(path, shown, values, ranges, of="field")
         if told_by is not None:
             return told_by
         by_topic = class_of_name(self.stream.name, of="topic") or class_of_name(schema, of="schema")
         if by_topic is not None:
             return FieldClass(shown, by_topic.data, by_topic.certainty, (by_topic.rule,))
         return FieldClass(shown, UNKNOWN, Certainty.POSSIBLE, ("field: no rule knows its name",))
-
-    def _by_value(self) -> None:
-        """Find what is a position by its values alone, among fields that nothing else explains."""
-        if is_known(self.stream.schema):
-            return
-        named = {path for latitude, longitude, _ in self._pairs for path in (latitude, longitude)}
-        rest = {
-            path: line for path, line in self._numbers.items() if path not in named and not is_accuracy(path)
-        }
-        for latitude, longitude, *scales in pairs_by_value(rest):
-            lines = self._numbers[latitude], self._numbers[longitude]
-            track = track_of(*lines, scales[0], scales[1], self._make_track)
-            if track.points:
-                self._pairs.append((latitude, longitude, track))
-        self._ranges.update(raw_ranges(rest))
 
 
 def _listed(fields: list[FieldClass]) -> list[FieldClass]:

@@ -190,9 +190,9 @@ def track_of(
     longitude_scale: float,
     make_track: Callable[[], Track] = Track,
 ) -> Track:
-    """Give the track of two lines of coordinates; samples that are full are a part of what there was."""
+    """Give the track of two lines of coordinates; where one is longer, which belong together is not known."""
     track = make_track()
-    if max(len(latitudes), len(longitudes)) >= MOST_SAMPLES or len(latitudes) != len(longitudes):
+    if len(latitudes) != len(longitudes):
         track.only_part(SAMPLED)
     for a, b in zip(latitudes, longitudes, strict=False):
         track.add(a / latitude_scale, b / longitude_scale)
