@@ -15,7 +15,7 @@ import pytest
 
 from carnet.classify import describe
 from carnet.errors import InputError
-from carnet.formats.plugins import check_installed, open_with
+from carnet.formats.plugins import OutOfTimeError, check_installed, kind_of, open_with
 
 TEMPLATE = Path(__file__).parents[2] / "samples" / "plugin"
 RECORD = json.dumps({"lat": 48.1, "lon": 11.5}).encode()
@@ -156,3 +156,10 @@ def test_a_package_installed_in_an_environment_is_loaded_by_its_workers_alone(tm
     (item,) = json.loads(done.stdout)["items"]
     assert item["format"] == "counted"
     assert item["state"] == "partly"
+
+
+def test_an_error_is_named_by_a_kind_that_everybody_has():
+    made = type("VIN1M8GDM9AXKP042788", (ValueError,), {"__module__": "builtins"})
+    assert kind_of(made("a")) == "ValueError"
+    assert kind_of(SystemExit(1)) == "SystemExit"
+    assert kind_of(OutOfTimeError()) == "OutOfTimeError"

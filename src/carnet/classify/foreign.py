@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from carnet.classify.pictures import Seen
-from carnet.formats.plugins import DETECTORS, GROUPS, RECOGNISERS, SECONDS, OutOfTimeError, timed
+from carnet.formats.plugins import DETECTORS, GROUPS, RECOGNISERS, SECONDS, OutOfTimeError, kind_of, timed
 from carnet.model.factsheet import Tool
 from carnet.model.ids import DataClass
 from carnet.recognise.text import Hit, Span, beside
@@ -127,7 +127,7 @@ class Foreign:
             self.failed[one.name] = "gave something that is no finding"
         # Whatever foreign code raises is told by its kind; its words may quote the file.
         except (Exception, SystemExit, OutOfTimeError) as error:  # noqa: BLE001
-            self.failed[one.name] = f"failed: {type(error).__name__}"
+            self.failed[one.name] = f"failed: {kind_of(error)}"
         else:
             one.left = left()
             self._asked[one.name] = one.tool

@@ -8,6 +8,7 @@ file with the plug-in's name: what a person wanted read is not passed on half lo
 
 from __future__ import annotations
 
+import builtins
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,12 @@ SECONDS = 300.0
 
 class OutOfTimeError(BaseException):
     """A plug-in took longer than it may; no `except Exception` of its own stops this."""
+
+
+def kind_of(error: BaseException) -> str:
+    """Name the kind of an error by the nearest class that Python or carnet has: others may name theirs by a value."""
+    known = (*vars(builtins).values(), OutOfTimeError)
+    return next(one.__name__ for one in type(error).__mro__ if any(one is each for each in known))
 
 
 def check_installed(names: Sequence[str]) -> None:
@@ -77,7 +84,7 @@ def open_with(
                 inner = plugin.open(source, name)
         # Whatever foreign code raises is told by its kind; its words may quote the file.
         except (Exception, SystemExit, OutOfTimeError) as error:  # noqa: BLE001
-            return BlockedReader(f"the plug-in {one} failed: {type(error).__name__}")
+            return BlockedReader(f"the plug-in {one} failed: {kind_of(error)}")
         if not isinstance(inner, Reader):
             return BlockedReader(f"the plug-in {one} gave no reader")
         return _Guarded(one, inner, seconds)
@@ -120,7 +127,7 @@ class _Guarded(Reader):
                 outside = tuple(self._inner.outside())
                 state, reason = self._inner.state, self._inner.reason
         except (Exception, SystemExit, OutOfTimeError) as error:  # noqa: BLE001 - as in `open_with`
-            self.block(f"the plug-in {self._plugin} failed: {type(error).__name__}")
+            self.block(f"the plug-in {self._plugin} failed: {kind_of(error)}")
             return
         if not all(isinstance(one, Stream) for one in streams) or not all(
             isinstance(one, OutsideText) and isinstance(one.data, bytes) for one in outside
