@@ -223,3 +223,28 @@ def test_a_drive_through_greenwich_and_a_drive_across_a_continent():
     places = [(a + k * 1e-4 + 1e-6, b + k * 1e-4 + 1e-6) for a, b in trips for k in range(200)]
     stream = csv_of({"q": [a for a, _ in places], "r": [b for _, b in places]})
     assert stream.facts["countries"] == ("CN", "DE")
+
+
+VIN = "1HGCM82633A004352"
+KINDS = {
+    "list view": pa.array([["a", VIN]], pa.list_view(pa.string())),
+    "large list view": pa.array([["a", VIN]], pa.large_list_view(pa.string())),
+    "dense union": pa.UnionArray.from_dense(
+        pa.array([0, 1], pa.int8()), pa.array([0, 0], pa.int32()), [pa.array([1]), pa.array([VIN])]
+    ),
+    "sparse union": pa.UnionArray.from_sparse(
+        pa.array([0, 1], pa.int8()), [pa.array([1, 2]), pa.array(["a", VIN])]
+    ),
+    "list of a dictionary": pa.ListArray.from_arrays([0, 2], pa.array(["a", VIN]).dictionary_encode()),
+    "runs": pa.RunEndEncodedArray.from_arrays([2, 3], ["a", VIN]),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_number_in_any_kind_of_column_is_found(kind):
+    made = io.BytesIO()
+    table = pa.table({"c": KINDS[kind]})
+    with pa.ipc.new_file(made, table.schema) as file:
+        file.write_table(table)
+    sheet = describe(made, name="x", detect=False)
+    assert "vehicle_id.vin" in sheet.data

@@ -285,14 +285,27 @@ def _leaves(path: str, array: Any, depth: int) -> Iterator[tuple[str, Any]]:
     elif pa.types.is_map(kind):
         yield from _leaves(f"{path}.key", array.keys, depth + 1)
         yield from _leaves(f"{path}.value", array.items, depth + 1)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+    elif any(test(kind) for test in _lists()):
         yield from _leaves(path, array.flatten(), depth + 1)
+    elif pa.types.is_union(kind):
+        # A dense union keeps values of each kind by themselves, a sparse one a line of each.
+        for number in range(kind.num_fields):
+            yield from _leaves(f"{path}.{kind.field(number).name}", array.field(number), depth + 1)
     elif pa.types.is_run_end_encoded(kind):
         yield from _leaves(path, array.values, depth + 1)
     elif pa.types.is_dictionary(kind) and not _holds_text(kind.value_type):
         yield from _leaves(path, array.dictionary_decode(), depth + 1)
     else:
         yield path, array
+
+
+def _lists() -> tuple[Callable[[Any], bool], ...]:
+    from pyarrow import types
+
+    return (
+        *(types.is_list, types.is_large_list, types.is_fixed_size_list),
+        *(types.is_list_view, types.is_large_list_view),
+    )
 
 
 def _holds_text(kind: Any) -> bool:
