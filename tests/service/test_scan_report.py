@@ -283,3 +283,12 @@ def test_every_day_is_in_one_bar(days, says, amount):
     assert plot.count('<rect class="fill"') == 2
     assert f">{amount}</text>" in plot
     assert plot.count('text-anchor="middle"') <= 12
+
+
+def test_of_many_files_the_strictest_are_written_out():
+    radars = [(f"radar_{at:03}.mcap", sheet("ranging.radar")) for at in range(250)]
+    page = written(*radars, ("zebra.mcap", sheet("image.exterior", faces_px_max=40, contains_faces=True)))
+    assert page.index("<caption>zebra.mcap") < page.index("<caption>radar_000.mcap")
+    assert "Files of the strictest kind come first." in page
+    assert "51 more files in the same form" in page
+    assert "Files of the strictest kind" not in written(*radars[:3])

@@ -7,6 +7,7 @@ from html import escape
 
 from carnet.model.factsheet import FactSheet, ReadState
 from carnet.service.pages.scan_page import Scanned, ScanPage, many
+from carnet.service.scan_law import STRICTEST
 from carnet.service.sizes import size_text
 
 LISTED = 200
@@ -18,10 +19,13 @@ _SIGN = re.compile(r"([./_:]+)(?=\w)")
 
 
 def in_full(shown: ScanPage) -> tuple[str, str, str, str]:
-    """Write files stream by stream, with class, certainty and reason; gives title, Chinese, HTML and note."""
+    """Write files stream by stream, the strictest first: class, certainty and reason.
+
+    Gives title, Chinese, HTML and note.
+    """
     tables, left = [], LISTED
     listed = 0
-    for one in shown.items:
+    for one in sorted(shown.items, key=_strictness):
         rows = _stream_rows(one.sheet)
         if not rows or len(rows) > max(left, 20):
             continue
@@ -38,7 +42,12 @@ def in_full(shown: ScanPage) -> tuple[str, str, str, str]:
     rest = len(shown.items) - listed
     more = f"{many(rest, 'more file')} in the same form in the JSON report. " if rest else ""
     tail = f'<p class="small quiet">{more}What is called “likely” is treated as if it were certain.</p>'
-    return "Stream by stream", "数据流明细", "".join(tables) + tail, ""
+    note = "Files of the strictest kind come first." if rest and shown.region else ""
+    return "Stream by stream", "数据流明细", "".join(tables) + tail, note
+
+
+def _strictness(one: Scanned) -> int:
+    return 0 if one.standing is None else STRICTEST.index(one.standing.strictest)
 
 
 def _state(sheet: FactSheet) -> str:
