@@ -445,3 +445,19 @@ def test_a_list_in_a_message_is_no_whole_line():
     assert told
     points = max(one.facts.get("points", 0) for one in sheet.streams)
     assert points >= 27 or False not in told
+
+
+def test_an_approximate_place_of_a_receiver_touches_and_is_never_said_to_be_clear():
+    header = [
+        ("     3.04           OBSERVATION DATA    M", "RINEX VERSION / TYPE"),
+        ("  4075580.3111   931854.0543  4801568.2808", "APPROX POSITION XYZ"),
+        ("", "END OF HEADER"),
+    ]
+    body = ["> 2026 01 01 00 00  0.0000000  0  1", "G05  23190230.912 5 121866233.112 5"]
+    data = "\n".join([f"{text:60}{label}" for text, label in header] + body).encode()
+    ground = {"region": "DE", "covers": [circle(49.14, 12.88, 90_000)]}
+    for place, met in ((circle(49.1442, 12.8789), True), (circle(49.5, 12.8789), None)):
+        sheet = describe(io.BytesIO(data), name="a.23o", places=[a_list(place, **ground)], day=DAY)
+        (beside,) = [dict(one.facts) for one in sheet.outside if one.data == "location.position"]
+        assert beside.get("sensitive_places") is met
+        assert "sensitive_places" not in sheet.streams[0].facts, "its ranges are not followed"

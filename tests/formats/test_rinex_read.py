@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carnet.classify import describe
+from carnet.formats.rinex_read import RinexReader
 
 HEADER = [
     ("     3.04           OBSERVATION DATA    M", "RINEX VERSION / TYPE"),
@@ -30,6 +32,23 @@ def test_observations_are_a_position():
     assert (stream.count, stream.data) == (10, ("location.position",))
     outside = {(one.where, one.data) for one in sheet.outside}
     assert {("header APPROX POSITION XYZ", "location.position"), ("header", "vehicle_id.vin")} <= outside
+
+
+def test_the_place_of_the_header_is_that_of_the_station():
+    reader = RinexReader(io.BytesIO(RINEX))
+    (place,) = [one.place for one in reader.outside() if one.kind == "position"]
+    # Wettzell, by the coordinates that the network of stations publishes: 49.1442 N, 12.8789 E.
+    assert place == pytest.approx((49.1442, 12.8789), abs=1e-4)
+
+
+@pytest.mark.parametrize("values", ["1.0 2.0 3.0", "nan nan nan", "4075580.3111 931854.0543", "a b c"])
+def test_a_header_without_a_place_has_none(values):
+    line = "".join(f"{one:>14}" for one in values.split())
+    data = RINEX.replace(b"  4075580.3111   931854.0543  4801568.2808".ljust(60), line.ljust(60).encode())
+    assert [one.place for one in RinexReader(io.BytesIO(data)).outside() if one.kind == "position"] in (
+        [None],
+        [],
+    )
 
 
 def test_a_header_alone_is_not_read():

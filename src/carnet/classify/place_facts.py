@@ -37,7 +37,10 @@ def place_outside(watch: PlaceWatch, texts: Iterable[OutsideText]) -> Mapping[Ou
     for at, one in enumerate(texts, start=1):
         if one.place is not None:
             numbers[one] = -at
-            watch.track(-at).add(*one.place)
+            track = watch.track(-at)
+            track.add(*one.place)
+            if one.part is not None:
+                track.only_part(one.part)
     return numbers
 
 

@@ -77,6 +77,7 @@ class OutsideText:
             geographic place) or `bytes`.
         whole: whether `data` is all there is.
         place: latitude and longitude of a `position` in degrees, where they are read; never shown.
+        part: why nothing is said of the places that it does not touch: it is not the whole, or not exact.
     """
 
     where: str
@@ -85,6 +86,7 @@ class OutsideText:
     kind: str = "text"
     whole: bool = True
     place: tuple[float, float] | None = field(default=None, repr=False)
+    part: str | None = None
 
 
 LONGEST = 4 * 1024 * 1024
