@@ -110,6 +110,13 @@ def test_bytes_behind_the_end_make_it_partly(make):
     assert any(one.where == "bytes after the picture" for one in reader.outside())
 
 
+@pytest.mark.parametrize("packed", [zlib.compress(bytes(6 << 20)), zlib.compress(b"cut" * 99)[:-8]])
+def test_a_packed_text_that_is_not_read_to_its_end_makes_it_partly(packed):
+    reader = opened(png(chunk(b"zTXt", b"Comment\0\0" + packed)))
+    assert reader.state is ReadState.PARTLY
+    assert "not read to its end" in reader.reason
+
+
 @pytest.mark.parametrize("make", [jpeg, png])
 def test_a_cut_picture_is_blocked(make):
     data = make()

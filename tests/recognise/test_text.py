@@ -217,3 +217,9 @@ def test_signs_of_chinese_and_japanese_width_are_read(before, value):
 
 def test_words_of_that_width_alone_are_nothing():
     assert not recognise(f"{wide('ABC')}モーターの回転数は{wide('3000')}です")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_bytes_are_looked_through_to_their_end(encoding):
+    text = "some words \n" * 200_000 + "1M8GDM9AXKP042788 \n"
+    assert {one.data for one in recognise_bytes(text.encode(encoding))} == {"vehicle_id.vin"}

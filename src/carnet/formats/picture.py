@@ -180,7 +180,10 @@ class PictureReader(StillReader):
             if kind == b"zTXt" or (kind == b"iTXt" and text[:1] == b"\x01"):
                 packed = text[1:] if kind == b"zTXt" else text[2:].split(b"\x00", 2)[-1]
                 try:
-                    text = zlib.decompressobj().decompress(packed, LONGEST)
+                    unpacking = zlib.decompressobj()
+                    text = unpacking.decompress(packed, LONGEST)
+                    if not unpacking.eof:
+                        self.lose("a compressed text chunk of the PNG was not read to its end")
                 except zlib.error:
                     self.lose("a compressed text chunk of the PNG could not be read")
                     self._put("text chunk", content, "bytes")

@@ -463,10 +463,10 @@ def _recognised(text: str) -> tuple[Hit, ...]:
 
 
 def recognise_bytes(data: bytes) -> tuple[Hit, ...]:
-    """Look through bytes as UTF-8 and, where every other byte is zero, as UTF-16."""
-    hits = list(recognise(data[:LONGEST_TEXT].decode("utf-8", "replace")))
+    """Look through bytes to their end, as UTF-8 and, where every other byte is zero, as UTF-16."""
+    hits = list(recognise_each([data.decode("utf-8", "replace")]))
     if data.count(b"\x00") > len(data) // 4:
-        for hit in recognise(data[:LONGEST_TEXT].decode("utf-16-le", "replace")):
+        for hit in recognise_each([data.decode("utf-16-le", "replace")]):
             if hit not in hits:
                 hits.append(hit)
     return tuple(hits)
