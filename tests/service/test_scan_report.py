@@ -242,6 +242,15 @@ def test_a_no_for_one_content_never_stands_for_all(book):
         assert all(asked.used is None for asked in one.used)
 
 
+def test_tracks_from_elsewhere_have_a_law_of_their_own():
+    says = "has another country of origin"
+    assert says in written(("a", sheet("location.trajectory", countries=("CN", "DE"))))
+    assert says not in written(("a", sheet("location.trajectory", countries=("CN",))))
+    german = written(("a", sheet("location.trajectory", countries=("CN",))), region="DE")
+    assert says in german
+    assert ">DE</abbr>, said by the caller" in german
+
+
 def test_a_wider_class_is_said_to_be_one_that_may_hold_it():
     page = written(("m.geojson", sheet("map")))
     assert "map occurs, and may be map.sensitive_place" in page

@@ -52,8 +52,8 @@ def scan_html(shown: ScanPage) -> str:
     )
     title, zh = _finding(shown)
     where = (
-        f'<span>recorded in <abbr class="oval" title="{escape(shown.region[1])}">{shown.region[0]}</abbr> '
-        f"{escape(shown.region[1])}, said by the caller</span>"
+        f'<span>recorded in <abbr class="oval" title="{escape(shown.region[1])}">{shown.region[0]}</abbr>'
+        f"{'' if shown.region[1] == shown.region[0] else ' ' + escape(shown.region[1])}, said by the caller</span>"
         if shown.region
         else "<span>nobody has said where it was recorded</span>"
     )
@@ -220,6 +220,11 @@ def _classes(shown: ScanPage) -> tuple[str, str, str, str]:
             for code, count in countries.most_common()
         )
         table += f'<p class="sub">Tracks lie in</p><p>{said}</p>'
+        if shown.region and set(countries) - {shown.region[0]}:
+            table += (
+                f'<p class="small">What was recorded outside {escape(shown.region[1])} has another country of '
+                "origin: its law has a say as well, and this page does not ask it.</p>"
+            )
     else:
         table += '<p class="small quiet">No track says in which country it was recorded.</p>'
     note = "A file may hold several. Within 10 km of a border a track has no country."

@@ -14,7 +14,7 @@ LISTED = 200
 """So many files, and so many streams of one, are written out; the rest stands in the JSON report."""
 
 
-_LONG = re.compile(r"[^\s&;]{25,}")
+_LONG = {at_least: re.compile(rf"[^\s&;]{{{at_least},}}") for at_least in (25, 40)}
 _SIGN = re.compile(r"([./_:]+)(?=\w)")
 
 
@@ -91,13 +91,13 @@ def _row(name: str, data: str, certainty: str, because: str) -> str:
     return (
         f'<tr><th scope="row"{again}>{name}</th>'
         f'<td data-l="Class"><span class="mono">{escape(data)}</span></td>'
-        f'<td data-l="Certainty">{certainty}</td><td data-l="Because">{_breaking(because)}</td></tr>'
+        f'<td data-l="Certainty">{certainty}</td><td data-l="Because">{_breaking(because, 25)}</td></tr>'
     )
 
 
-def _breaking(text: str) -> str:
+def _breaking(text: str, at_least: int = 40) -> str:
     """Escape a text in which long names may be broken behind a sign: they would widen the table beyond the page."""
-    return _LONG.sub(lambda name: _SIGN.sub(r"\1<wbr>", name[0]), escape(text))
+    return _LONG[at_least].sub(lambda name: _SIGN.sub(r"\1<wbr>", name[0]), escape(text))
 
 
 def unread(shown: ScanPage) -> tuple[str, str, str, str]:
