@@ -63,3 +63,14 @@ def test_lines_are_counted_as_they_were():
 def test_a_long_line_is_looked_through_to_its_end(before):
     sheet = describe(io.BytesIO(f"first\n{'.' * before} {VIN} {'.' * LONGEST_TEXT}\n".encode()), name="x")
     assert "vehicle_id.vin" in sheet.data
+
+
+def test_a_number_late_in_a_long_definition_is_found():
+    out = io.BytesIO()
+    writer = Writer(out)
+    writer.start()
+    text = json.dumps({"description": "some words " * 200_000 + VIN})
+    channel = writer.register_channel("/a", "json", writer.register_schema("A", "jsonschema", text.encode()))
+    writer.add_message(channel, 1, b'{"a": 1}', 1)
+    writer.finish()
+    assert "vehicle_id.vin" in {one.data for one in describe(out, name="x").outside}

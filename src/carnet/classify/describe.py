@@ -49,7 +49,7 @@ from carnet.model.factsheet import (
 from carnet.model.ids import DataClass
 from carnet.model.place_list import PlaceList
 from carnet.recognise.names import class_of_name
-from carnet.recognise.text import Hit, recognise, recognise_bytes
+from carnet.recognise.text import Hit, recognise, recognise_bytes, recognise_each
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -447,7 +447,7 @@ def _outside(
             "schema text",
             (
                 hit
-                for hit in recognise(stream.schema_text)
+                for hit in recognise_each((stream.schema_text,))
                 if not (numbers and hit.data.startswith("location."))
             ),
         )
