@@ -55,6 +55,14 @@ def sheet_of(data):
     return describe(io.BytesIO(data), name="x", detect=False)
 
 
+@pytest.mark.parametrize("start", ["VERSION .7\n", "VERSION 0.7\n", "VERSION 0.7\r\n"])
+def test_a_cloud_without_the_usual_comment_is_no_text(start):
+    text = pcd("ascii", b"1 2 3 4\n" * 5, 5).decode().partition("VERSION 0.7\n")[2]
+    sheet = sheet_of((start + text).encode())
+    assert (sheet.format, sheet.data) == ("pcd", ("ranging.lidar",))
+    assert sheet_of(start.encode() + b"of our program, with notes\n").format == "text"
+
+
 @pytest.mark.parametrize("form", ["ascii", "binary", "binary_compressed"])
 def test_every_form_of_pcd(form):
     points = sweep()

@@ -57,6 +57,13 @@ class Format:
     wants: tuple[str, ...] = ()
 
 
+# The comment is usual, and the format does not ask for it (pointclouds.org, "The PCD file format").
+_PCD = (
+    b"# .PCD",
+    *(b"VERSION %b%bFIELDS " % (one, end) for one in (b".7", b"0.7") for end in (b"\n", b"\r\n")),
+)
+
+
 def starting(*signs: bytes) -> Callable[[bytes], bool]:
     """Take first bytes that begin with one of these signs."""
     return lambda head: head.startswith(signs)
@@ -136,7 +143,7 @@ FORMATS: tuple[Format, ...] = (
     Format(ARXML, lambda head: database_form(head) == ARXML, "can_databases:open_arxml"),
     Format("npy", starting(b"\x93NUMPY"), "npy_read:NpyReader", ("length",)),
     Format("pcap", starting(*_CAPTURES), "pcap_read:PcapReader", ("companions",)),
-    Format("pcd", starting(b"# .PCD"), "cloud_read:PcdReader", ("length",)),
+    Format("pcd", starting(*_PCD), "cloud_read:PcdReader", ("length",)),
     Format("rinex", is_rinex, "rinex_read:RinexReader"),
     Format("receiver", is_log, "receiver_read:ReceiverReader"),
     # XML texts go by their root element: each vocabulary by `rooted("gpx")` and the like, any other XML last.
