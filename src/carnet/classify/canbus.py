@@ -54,6 +54,7 @@ class CanBus:
         self.count = 0
         self._payloads: dict[tuple[int, bool], dict[bytes, None]] = {}
         self._full: set[int] = set()
+        self._masks: dict[tuple[int, bool], bytes | None] = {}
         self._positions: dict[tuple[int, bool], list[bytes]] = {}
         self._isotp = (IsoTp(), IsoTp(skip=1))
         self._known = KnownMessages(make_track)
@@ -75,7 +76,7 @@ class CanBus:
         key = _key(frame.id, frame.extended)
         kept = self._payloads.setdefault(key, {})
         if len(kept) < _MOST_PAYLOADS:
-            kept[frame.data] = None
+            kept[self._told(key, frame.data)] = None
         if key in self._with_position:
             line = self._positions.setdefault(key, [])
             if len(line) < _MOST_POSITIONS:
@@ -122,7 +123,7 @@ class CanBus:
             key = _key(frame.id, frame.extended)
             kept = self._payloads.setdefault(key, {})
             if len(kept) < _MOST_PAYLOADS:
-                kept[frame.data] = None
+                kept[self._told(key, frame.data)] = None
             else:
                 self._full.add(key[0] << 1 | key[1])
         for key in self._with_position:
@@ -137,6 +138,20 @@ class CanBus:
                 whole = protocol.add(frame)
                 if whole is not None and len(whole) >= _VIN_LENGTH:
                     self._answer(whole)
+
+    def _told(self, key: tuple[int, bool], data: bytes) -> bytes:
+        """Give a payload as it is kept: where a database names a VIN in it, that alone, and what selects its parts.
+
+        A counter beside it would make every frame another one, and what comes late would not be looked at.
+        """
+        if key not in self._masks:
+            parts = {mask for table in self._by_id if key in table and (mask := _mask_of(table[key]))}
+            # Two databases that both name one may place it differently: then all of it is kept.
+            self._masks[key] = parts.pop() if len(parts) == 1 else None
+        mask = self._masks[key]
+        if mask is None:
+            return data
+        return bytes(one & two for one, two in zip(data, mask, strict=False)) + data[len(mask) :]
 
     def _answer(self, whole: bytes) -> None:
         for start in _ANSWERS:
@@ -287,6 +302,26 @@ def _decode(message: Any, data: bytes) -> dict[str, Any]:
     except (cantools.database.DecodeError, ValueError, KeyError, IndexError, OverflowError):
         return {}
     return dict(values) if isinstance(values, dict) else {}
+
+
+def _mask_of(message: Any) -> bytes | None:
+    """Give the bits of the signals that are named after a VIN, and of multiplexers; None where no signal is."""
+    named = [
+        one
+        for one in message.signals
+        if not is_frame_word(one.name) and (found := _class_of_signal(message, one)) and found.data == VIN
+    ]
+    if not named:
+        return None
+    mask = bytearray(message.length)
+    for signal in (*named, *(one for one in message.signals if one.is_multiplexer)):
+        at = signal.start
+        for _ in range(signal.length):
+            if at // 8 < len(mask):
+                mask[at // 8] |= 1 << at % 8
+            # Big-endian signals go down within a byte, then on to the next one's highest bit.
+            at += 1 if signal.byte_order == "little_endian" else -1 if at % 8 else 15
+    return bytes(mask)
 
 
 def _values(message: Any, signal: Any, payloads: dict[bytes, None]) -> Iterator[bytes]:
