@@ -14,7 +14,7 @@ pa = pytest.importorskip("pyarrow", reason="carnet[tables] is not installed")
 
 import pyarrow.parquet as pq  # noqa: E402 -- after the skip
 
-from carnet.formats.listing_read import PARQUET, group_batches, groups_of, rows_of, shape_of  # noqa: E402
+from carnet.formats.listing_read import PARQUET, group_batches, groups_of, rows_of, shape_of  # noqa: E402 -- as above
 
 LINES = st.sampled_from(
     [
